@@ -1,0 +1,98 @@
+//! Every workload against its baseline and its peers, timed by Criterion.
+//!
+//! A contender is a process that speaks the workload protocol; Criterion is handed the time from `go` to `done` by this
+//! process's clock. Group: exercise; function: contender; value: threads, processes or requests in flight.
+//!
+//! `cargo bench` benches all references at the size of a full report; `cargo bench -- spin_lock` only what matches.
+
+use std::{cell::RefCell, env, fs, process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result};
+use criterion::{BenchmarkId, Criterion, SamplingMode};
+use xtask::{
+    catalog::{Catalog, find_root},
+    check::SEED,
+    curves::{self, PLAN_VARIABLE, Series},
+    driver::Workload,
+    process::end_children_on_signals,
+};
+
+fn main() -> ExitCode {
+    match bench() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench() -> Result<()> {
+    // `cargo test --all-targets` runs benches too, to see that they start: there is nothing to measure then.
+    if !env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    end_children_on_signals()?;
+    let all = match env::var_os(PLAN_VARIABLE) {
+        Some(file) => serde_json::from_slice(&fs::read(file).context("cannot read the plan")?).context("the plan is damaged")?,
+        None => every_reference()?,
+    };
+    // The charts use the raw samples, so the estimates need not be fine.
+    let mut criterion = Criterion::default().without_plots().nresamples(1_001).configure_from_args();
+    let failure = RefCell::new(None);
+    for series in all {
+        bench_series(&mut criterion, &series, &failure)
+            .with_context(|| format!("{} of {}", series.contender, series.exercise))?;
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
+    }
+    criterion.final_summary();
+    Ok(())
+}
+
+fn bench_series(criterion: &mut Criterion, series: &Series, failure: &RefCell<Option<anyhow::Error>>) -> Result<()> {
+    let mut group = criterion.benchmark_group(&series.exercise);
+    // One run is one sample: a run lasts long enough for the clock, and the spread between runs is what matters.
+    group.sample_size(series.samples).sampling_mode(SamplingMode::Flat);
+    group.warm_up_time(Duration::from_nanos(1)).measurement_time(Duration::from_nanos(1));
+    for &threads in &series.threads {
+        let mut workload = Workload::start(&series.program, None, &[], series.limit)?;
+        group.bench_function(BenchmarkId::new(&series.contender, threads), |bencher| {
+            bencher.iter_custom(|runs| {
+                let mut total = Duration::ZERO;
+                for _ in 0..runs {
+                    match series.sample(&mut workload, threads) {
+                        Ok(time) => total += time,
+                        Err(error) => drop(failure.replace(Some(error))),
+                    }
+                }
+                // Criterion divides by it; after a failure nothing of it is used.
+                total.max(Duration::from_nanos(1))
+            });
+        });
+        if failure.borrow().is_some() {
+            return Ok(());
+        }
+    }
+    group.finish();
+    Ok(())
+}
+
+fn every_reference() -> Result<Vec<Series>> {
+    let catalog = Catalog::read(&find_root()?)?;
+    let mut all = Vec::new();
+    // What no filter on the command line can mean need not be built.
+    let filters: Vec<String> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let may_mean =
+        |name: &str| filters.is_empty() || filters.iter().any(|filter| filter.contains(name) || name.contains(filter.as_str()));
+    for exercise in catalog.exercises.iter().filter(|exercise| may_mean(&exercise.name)) {
+        let Some(reference) = catalog.reference(exercise) else { continue };
+        let program = match reference.workload(&catalog)? {
+            Ok(program) => program,
+            Err(words) => anyhow::bail!("{words}"),
+        };
+        all.extend(curves::plan(exercise, &[("reference".into(), program)], SEED, false, 20)?.1);
+    }
+    Ok(all)
+}

@@ -1,0 +1,95 @@
+//! Merge sort as a measurable program: uniform 64-bit keys, against the standard library's sort and rayon's two.
+
+use std::process::ExitCode;
+
+use lab::{
+    data::{self, Keys},
+    par::{Cost, Counted, Pool, measure},
+    workload::{Axis, Peer, Setup, Spec, Workload, digest_of, main as serve},
+};
+use rayon::slice::ParallelSliceMut;
+
+/// What a fork is charged in the burdened span, in comparisons and copies: some ten microseconds, the price of a steal.
+const BURDEN: u64 = 20_000;
+
+struct MergeSort {
+    keys: Vec<u64>,
+    pool: Pool,
+}
+
+impl Workload for MergeSort {
+    type Input = Vec<u64>;
+    type Output = Vec<u64>;
+
+    fn spec() -> Spec {
+        Spec {
+            name: "merge_sort".into(),
+            size_unit: "keys".into(),
+            cost_unit: Some("comparisons and copies".into()),
+            axis: Axis::Threads,
+            quick: 1 << 21,
+            full: 1 << 23,
+        }
+    }
+
+    fn prepare(setup: &Setup) -> Self {
+        let size = usize::try_from(setup.size).expect("a size fits into memory");
+        Self { keys: data::keys(Keys::Uniform, size, setup.seed), pool: Pool::new(setup.threads) }
+    }
+
+    fn input(&self) -> Vec<u64> {
+        self.keys.clone()
+    }
+
+    fn baseline(&self, mut keys: Vec<u64>) -> Vec<u64> {
+        // Not `sort`, which is stable: equal numbers cannot be told apart, and this one is the faster of the two.
+        keys.sort_unstable();
+        keys
+    }
+
+    fn submission(&self, mut keys: Vec<u64>) -> Vec<u64> {
+        self.pool.install(|| merge_sort::sort(&mut keys));
+        keys
+    }
+
+    fn peers() -> Vec<Peer<Self>> {
+        vec![
+            ("rayon par_sort", |workload, mut keys| {
+                workload.pool.install(|| keys.par_sort());
+                keys
+            }),
+            ("rayon par_sort_unstable", |workload, mut keys| {
+                workload.pool.install(|| keys.par_sort_unstable());
+                keys
+            }),
+        ]
+    }
+
+    fn digest(&self, keys: &Vec<u64>) -> u64 {
+        digest_of(keys)
+    }
+
+    /// In a pool of one thread: there raw rayon counts as serial, as it is documented to, and not by who stole what.
+    fn cost(&self) -> Option<Cost> {
+        let mut keys: Vec<_> = self.keys.iter().copied().map(Counted).collect();
+        let ((), mut cost) = Pool::new(1).install(|| measure(BURDEN, || merge_sort::sort(&mut keys)));
+        // No sort makes fewer comparisons than log2(n!) on random keys. What is missing to that ran where nothing is
+        // counted, on threads of std; it is charged as serial work, so that hiding work never helps.
+        let missing = fewest_comparisons(keys.len()).saturating_sub(cost.work);
+        cost.work += missing;
+        cost.span += missing;
+        cost.burdened_span += missing;
+        Some(cost)
+    }
+}
+
+/// `log2(n!)`, rounded down, by Stirling's lower bound.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bound, not negative")]
+fn fewest_comparisons(n: usize) -> u64 {
+    let n = n as f64;
+    (n * (n.log2() - std::f64::consts::LOG2_E)).max(0.0) as u64
+}
+
+fn main() -> ExitCode {
+    serve::<MergeSort>()
+}

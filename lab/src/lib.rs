@@ -1,0 +1,31 @@
+//! The one library that the exercises are written against.
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`sync`], [`thread`], [`cell`], [`hint`] | `std`'s types under `std`'s names; with feature `model`, loom's behind wrappers that correct it |
+//! | `model` | (feature `model`) explore every interleaving of a small program |
+//! | [`par`] | fork and join on rayon, counting work and span when asked |
+//! | [`trace`] | spans: a Chrome trace file, or a recorder in memory to assert on |
+//! | [`workload`] | one definition of what is run, measured and checked, and the process protocol that serves it |
+//! | [`data`] | seeded inputs |
+//! | `site` | (feature `site`) a local web site over the Rust documentation, with injected latency and faults |
+//! | [`evidence`] | how a test tells the runner what it saw |
+
+#[cfg(not(feature = "model"))]
+pub use std::{hint, sync, thread};
+
+#[cfg(feature = "model")]
+pub use self::checked::{hint, sync, thread};
+
+pub mod cell;
+#[cfg(feature = "model")]
+mod checked;
+pub mod data;
+pub mod evidence;
+#[cfg(feature = "model")]
+pub mod model;
+pub mod par;
+#[cfg(feature = "site")]
+pub mod site;
+pub mod trace;
+pub mod workload;

@@ -1,0 +1,326 @@
+//! An exercise as a measurable program: one definition that every instrument uses.
+//!
+//! A workload runs as a process of its own and answers JSON lines, so that the clock, the seed and the judge live outside
+//! the code under test. One request a line on standard input, one answer a line on standard output:
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `{"op":"hello"}` | `{"hello":{"protocol":1,"spec":{..},"contenders":["baseline","submission",..]}}` |
+//! | `{"op":"prepare","contender":"submission","size":4194304,"seed":1,"threads":2}` | `{"prepared":{"pid":4711}}` |
+//! | `{"op":"go"}` | `{"done":{}}`, sent as soon as the work is over: what the parent's clock stops at; then `{"output":{"digest":"00ff.."}}` |
+//! | `{"op":"cost"}` | `{"cost":{"work":..,"span":..,"burdened_span":..,"forks":..}}`, or `{"cost":null}` where the workload counts no cost |
+//! | `{"op":"quit"}` | the end of the process, with exit code 0 |
+//!
+//! A request that cannot be served is answered with `{"error":"why"}`. Whatever the code under test prints to standard
+//! output is sent to standard error instead, so that a `println!` never breaks the protocol. Each `go` needs a `prepare`
+//! of its own; preparing the same setup again reuses what stands and only makes the next input.
+
+use std::{
+    fs::File,
+    hash::{Hash, Hasher},
+    io::{self, BufRead, BufReader, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{par, trace};
+
+/// The version of the protocol that [`main`] speaks.
+pub const PROTOCOL: u32 = 1;
+
+/// What a workload is called and how large it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The exercise it belongs to.
+    pub name: String,
+    /// What one unit of size is, in the plural: `keys`, `pages`.
+    pub size_unit: String,
+    /// What one unit of cost is, in the plural, for workloads that count work and span: `comparisons and copies`.
+    pub cost_unit: Option<String>,
+    /// What the horizontal axis of its chart means.
+    pub axis: Axis,
+    /// The size of a first look: a run of the submission takes about 50 ms on one core.
+    pub quick: u64,
+    /// The size of a full report: a run of the submission takes 100 to 500 ms on one core.
+    pub full: u64,
+}
+
+/// What `threads` of a [`Setup`] means for this workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Threads that compute: more than there are cores are oversubscribed.
+    Threads,
+    /// Child processes that compute: more than there are cores are oversubscribed.
+    Processes,
+    /// Requests in flight at the most: they wait for a network and not for a core.
+    InFlight,
+}
+
+/// What a run is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// How much, in units of [`Spec::size_unit`].
+    pub size: u64,
+    /// The seed of the input: the same seed is the same input on every machine.
+    pub seed: u64,
+    /// How many threads, processes or requests in flight; see [`Axis`].
+    pub threads: usize,
+}
+
+/// A program of which a workload can also run: another crate's way to do the same.
+pub type Peer<W> = (&'static str, Entry<W>);
+
+/// A way to do what a workload asks for.
+pub type Entry<W> = fn(&W, <W as Workload>::Input) -> <W as Workload>::Output;
+
+/// An exercise as a measurable program.
+pub trait Workload: Sized {
+    /// What one run consumes. Made by [`input`](Self::input), before the clock starts.
+    type Input;
+    /// What one run produces.
+    type Output;
+
+    /// Name, units and sizes.
+    fn spec() -> Spec;
+
+    /// Whatever must stand before any clock starts: the data, a pool, a server.
+    fn prepare(setup: &Setup) -> Self;
+
+    /// The input of one run.
+    fn input(&self) -> Self::Input;
+
+    /// The best sequential program of the suite: the `T_seq` of every speedup. Ignores [`Setup::threads`].
+    fn baseline(&self, input: Self::Input) -> Self::Output;
+
+    /// The learner's entry point.
+    fn submission(&self, input: Self::Input) -> Self::Output;
+
+    /// Other crates' ways to do the same, by name.
+    fn peers() -> Vec<Peer<Self>> {
+        Vec::new()
+    }
+
+    /// A fingerprint of the output; equal for every right program on the same [`Setup`] of whatever `threads`.
+    fn digest(&self, output: &Self::Output) -> u64;
+
+    /// Work and span of the submission, counted in [`Spec::cost_unit`]; `None` where the workload counts none.
+    fn cost(&self) -> Option<par::Cost> {
+        None
+    }
+}
+
+/// The FNV-1a hash of what is fed to it: a digest that is the same on every machine and in every release of Rust.
+#[derive(Debug, Clone)]
+pub struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Digest {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    // By default numbers are fed in the machine's own byte order, and lengths in its own width.
+    fn write_u16(&mut self, number: u16) {
+        self.write(&number.to_le_bytes());
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write(&number.to_le_bytes());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.write(&number.to_le_bytes());
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        self.write(&number.to_le_bytes());
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+}
+
+/// The [`Digest`] of one value.
+pub fn digest_of<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut digest = Digest::default();
+    value.hash(&mut digest);
+    digest.finish()
+}
+
+/// What a parent asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Request {
+    /// Who are you?
+    Hello,
+    /// Make ready for one run.
+    Prepare {
+        /// `baseline`, `submission`, or the name of a peer.
+        contender: String,
+        /// What to run it on.
+        #[serde(flatten)]
+        setup: Setup,
+    },
+    /// Run it.
+    Go,
+    /// Count the submission's work and span on the setup prepared last.
+    Cost,
+    /// End.
+    Quit,
+}
+
+/// What a workload answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Request::Hello`].
+    Hello {
+        /// [`PROTOCOL`].
+        protocol: u32,
+        /// What it is.
+        spec: Spec,
+        /// Whom it can run.
+        contenders: Vec<String>,
+    },
+    /// To [`Request::Prepare`].
+    Prepared {
+        /// The process whose threads do the work.
+        pid: u32,
+    },
+    /// To [`Request::Go`]: the run is over.
+    Done {},
+    /// Follows [`Answer::Done`].
+    Output {
+        /// 16 hexadecimal digits.
+        digest: String,
+    },
+    /// To [`Request::Cost`].
+    Cost(Option<par::Cost>),
+    /// The request could not be served.
+    Error(String),
+}
+
+/// The `main` of a workload process: serves the protocol until `quit` or the end of the input.
+///
+/// `--trace FILE` writes a Chrome trace of everything it runs.
+pub fn main<W: Workload>() -> ExitCode {
+    match serve::<W>() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("workload {}: {message}", W::spec().name);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve<W: Workload>() -> Result<(), String> {
+    let name = W::spec().name;
+    let mut arguments = std::env::args_os().skip(1);
+    let mut trace_file = None;
+    while let Some(argument) = arguments.next() {
+        match (argument.to_str(), arguments.next()) {
+            (Some("--trace"), Some(file)) => trace_file = Some(PathBuf::from(file)),
+            _ => return Err(format!("unknown argument {argument:?}; run it with: cargo xtask run {name}")),
+        }
+    }
+    if io::stdin().is_terminal() {
+        return Err(format!("it speaks a protocol to a parent process; run it with: cargo xtask run {name}"));
+    }
+    // A run may last for ever, and then notices nothing: where its parent is killed, it goes too.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|error| format!("cannot tie this process to its parent: {error}"))?;
+    let mut answers = take_standard_output().map_err(|error| format!("cannot set standard output aside: {error}"))?;
+    // Dropped when `serve` returns: the trace file is complete only then.
+    let _trace =
+        trace_file.map(|file| trace::chrome(&file)).transpose().map_err(|error| format!("cannot write the trace: {error}"))?;
+
+    let mut stage: Option<(Setup, W)> = None;
+    let mut next: Option<(String, W::Input)> = None;
+    for line in BufReader::new(io::stdin()).lines() {
+        let line = line.map_err(|error| format!("cannot read a request: {error}"))?;
+        let request = match serde_json::from_str::<Request>(&line) {
+            Ok(request) => request,
+            Err(error) => {
+                send(&mut answers, &Answer::Error(format!("not a request: {error}")))?;
+                continue;
+            }
+        };
+        match request {
+            Request::Hello => {
+                let contenders = ["baseline", "submission"].into_iter().chain(W::peers().into_iter().map(|(name, _)| name));
+                let contenders = contenders.map(String::from).collect();
+                send(&mut answers, &Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders })?;
+            }
+            Request::Prepare { contender, setup } => {
+                if entry::<W>(&contender).is_none() {
+                    send(&mut answers, &Answer::Error(format!("no contender is called {contender:?}")))?;
+                    continue;
+                }
+                if stage.as_ref().is_none_or(|(standing, _)| *standing != setup) {
+                    // The old one first: two servers or two inputs at a time would cost memory and ports.
+                    drop(stage.take());
+                    stage = Some((setup, W::prepare(&setup)));
+                }
+                next = stage.as_ref().map(|(_, workload)| (contender, workload.input()));
+                send(&mut answers, &Answer::Prepared { pid: std::process::id() })?;
+            }
+            Request::Go => match (&stage, next.take()) {
+                (Some((_, workload)), Some((contender, input))) => {
+                    let Some(run) = entry::<W>(&contender) else { unreachable!("`prepare` has looked it up") };
+                    let output = run(workload, input);
+                    send(&mut answers, &Answer::Done {})?;
+                    let digest = format!("{:016x}", workload.digest(&output));
+                    send(&mut answers, &Answer::Output { digest })?;
+                }
+                _ => send(&mut answers, &Answer::Error("go without a prepare of its own".into()))?,
+            },
+            Request::Cost => match &stage {
+                Some((_, workload)) => send(&mut answers, &Answer::Cost(workload.cost()))?,
+                None => send(&mut answers, &Answer::Error("cost without a prepare".into()))?,
+            },
+            Request::Quit => break,
+        }
+    }
+    Ok(())
+}
+
+fn entry<W: Workload>(contender: &str) -> Option<Entry<W>> {
+    match contender {
+        "baseline" => Some(W::baseline),
+        "submission" => Some(W::submission),
+        peer => W::peers().into_iter().find(|(name, _)| *name == peer).map(|(_, run)| run),
+    }
+}
+
+fn send(answers: &mut File, answer: &Answer) -> Result<(), String> {
+    let mut line = serde_json::to_string(answer).map_err(|error| error.to_string())?;
+    line.push('\n');
+    answers.write_all(line.as_bytes()).map_err(|error| format!("cannot answer: {error}"))
+}
+
+/// Keeps the real standard output for a protocol and points descriptor 1 at standard error, so that no `println!` can break
+/// into the protocol.
+///
+/// # Errors
+/// If the descriptors cannot be copied.
+pub fn take_standard_output() -> io::Result<File> {
+    let answers = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(File::from(answers))
+}

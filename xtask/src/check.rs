@@ -1,0 +1,626 @@
+//! From one piece of code to verdicts: builds it, runs each check in processes of its own, and says what came of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use lab::workload::{Axis, Setup};
+
+use crate::{
+    build::{self, Built, Package, Part},
+    catalog::{Catalog, Exercise},
+    driver::{Fault, Workload},
+    machine,
+    measure::{self, Blame, Contender, Plan},
+    process::{End, Finished, Run},
+    results::{CaseResult, CheckResult, Evidence, Record, Span, Subject, SubjectResult, Verdict},
+};
+
+/// The seed of every input, unless a command is given another.
+pub const SEED: u64 = 2026;
+
+/// One piece of code to be checked.
+#[derive(Debug)]
+pub struct Candidate<'a> {
+    /// Which exercise it answers.
+    pub exercise: &'a Exercise,
+    /// Whose it is.
+    pub subject: Subject,
+    /// Where it is built.
+    pub package: Package,
+}
+
+/// Makes checks, and keeps what several of them need.
+#[derive(Debug)]
+pub struct Checker<'a> {
+    /// The course.
+    pub catalog: &'a Catalog,
+    /// The seed of every input.
+    pub seed: u64,
+    /// Inputs of the size for a first look.
+    pub quick: bool,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What checks are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A first look, with few pairs of runs.
+    Look,
+    /// Somebody is at work: few pairs too; code that fails is not measured, and code that passes everything is linted.
+    Work,
+    /// Points, or a proof.
+    Verdict,
+}
+
+impl Catalog {
+    /// Where cargo puts what it builds: where it was told to, or `target`.
+    pub fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
+    }
+
+    /// The learner's work.
+    pub fn yours<'a>(&self, exercise: &'a Exercise) -> Candidate<'a> {
+        let folder = self.exercise_folder(exercise);
+        let package = Package { workspace: self.root.clone(), folder, name: exercise.name.clone(), target: self.target() };
+        Candidate { exercise, subject: Subject::Yours, package }
+    }
+
+    /// The course's solution, where this checkout has it.
+    pub fn reference<'a>(&self, exercise: &'a Exercise) -> Option<Candidate<'a>> {
+        let folder = self.solution_folder(exercise);
+        let name = format!("{}-solution", exercise.name);
+        let package = Package { workspace: self.root.clone(), folder, name, target: self.target() };
+        package.folder.join("Cargo.toml").is_file().then_some(Candidate { exercise, subject: Subject::Reference, package })
+    }
+}
+
+impl Candidate<'_> {
+    /// Builds the workload and puts its program where no other build overwrites it.
+    ///
+    /// # Errors
+    /// If cargo cannot be run. What does not compile is `Ok(Err(what rustc says))`.
+    pub fn workload(&self, catalog: &Catalog) -> Result<Result<PathBuf, String>> {
+        let built = self.package.build(Part::Workload)?;
+        let name = format!("{}-workload", self.exercise.name);
+        match built.executables.get(&name) {
+            Some(program) if built.good => {
+                let kept = format!("{}-{}", self.exercise.name, self.subject);
+                Ok(Ok(build::keep_program(program, &catalog.scratch().join("workloads"), &kept)?))
+            }
+            _ => Ok(Err(words_of(&built))),
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Makes every check of `candidate`, calling `step` before each.
+    ///
+    /// # Errors
+    /// If cargo or a program cannot be run at all.
+    pub fn all(&self, candidate: &Candidate<'_>, mut step: impl FnMut(&str)) -> Result<SubjectResult> {
+        let mut checks = Vec::new();
+        for check in candidate.exercise.checks() {
+            step(check);
+            let wrong = checks.iter().any(|made: &CheckResult| made.verdict == Verdict::Fail);
+            checks.push(if self.purpose == Purpose::Work && wrong && check == "speed" {
+                let why = "not measured before everything else passes".into();
+                CheckResult { max_points: candidate.exercise.about.points[check], ..ended(check, Verdict::NotMeasurable, why) }
+            } else {
+                self.one(candidate, check, None)?
+            });
+        }
+        if self.purpose == Purpose::Work && checks.iter().all(|made| made.verdict != Verdict::Fail) {
+            checks.push(lints(candidate)?);
+        }
+        let counted = || checks.iter().filter(|check| matches!(check.verdict, Verdict::Pass | Verdict::Fail));
+        let points = counted().fold(0.0, |sum, check| sum + check.points);
+        let max_points = counted().fold(0.0, |sum, check| sum + check.max_points);
+        Ok(SubjectResult { subject: candidate.subject, points, max_points, checks })
+    }
+
+    /// Makes one check; of its tests, only the one called `case` where that is given.
+    ///
+    /// # Errors
+    /// If cargo or a program cannot be run at all.
+    pub fn one(&self, candidate: &Candidate<'_>, check: &str, case: Option<&str>) -> Result<CheckResult> {
+        let mut result = match check {
+            "tests" => self.tests(candidate, check, Part::Tests("behaviour"), case)?,
+            "trace" => self.tests(candidate, check, Part::Tests("trace"), case)?,
+            "model" => self.tests(candidate, check, Part::Model, case)?,
+            "span" => self.span(candidate)?,
+            "speed" => self.speed(candidate)?,
+            other => anyhow::bail!("no check is called {other:?}"),
+        };
+        let max = candidate.exercise.about.points.get(check).copied().unwrap_or_default();
+        // Until here `points` is the share that was reached.
+        result.points = (result.points * max * 100.0).round() / 100.0;
+        result.max_points = max;
+        Ok(result)
+    }
+
+    fn tests(&self, candidate: &Candidate<'_>, check: &str, part: Part, case: Option<&str>) -> Result<CheckResult> {
+        let built = candidate.package.build(part)?;
+        let target = match part {
+            Part::Tests(name) => name,
+            Part::Model | Part::Workload => "model",
+        };
+        let Some(program) = built.executables.get(target).filter(|_| built.good) else {
+            return Ok(not_compiled(check, words_of(&built)));
+        };
+        let limit = candidate.exercise.limit(check);
+        let started = Instant::now();
+        let names = match list_tests(program, &candidate.package.folder)? {
+            Ok(names) => names,
+            Err(why) => return Ok(ended(check, Verdict::Fail, format!("the tests cannot even be listed: {why}"))),
+        };
+        if names.is_empty() {
+            return Ok(ended(check, Verdict::Error, "the course's own fault: this check holds no test".into()));
+        }
+        let names: Vec<String> = names.into_iter().filter(|name| case.is_none_or(|case| case == name)).collect();
+        if let (true, Some(case)) = (names.is_empty(), case) {
+            return Ok(ended(check, Verdict::Error, format!("no test of this check is called {case:?}")));
+        }
+        let scratch = self.catalog.scratch().join("evidence");
+        fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+        let cases = side_by_side(&names, |name| run_case(program, &candidate.package.folder, &scratch, name, limit));
+        let cases = cases.into_iter().collect::<Result<Vec<_>>>()?;
+        let passed = cases.iter().filter(|case| case.verdict == Verdict::Pass).count();
+        let summary = summary_of(check, passed, &cases);
+        Ok(CheckResult {
+            verdict: if passed == cases.len() { Verdict::Pass } else { Verdict::Fail },
+            points: share_of(&cases, &candidate.exercise.about.starter.passes),
+            seconds: started.elapsed().as_secs_f64(),
+            cases,
+            ..ended(check, Verdict::Pass, summary)
+        })
+    }
+
+    /// The size for this command: of a first look, or of a full report.
+    pub fn size(&self, spec: &lab::workload::Spec) -> u64 {
+        if self.quick { spec.quick } else { spec.full }
+    }
+
+    fn span(&self, candidate: &Candidate<'_>) -> Result<CheckResult> {
+        let about = candidate.exercise.about.span.as_ref().context("an exercise with points for span says how they are given")?;
+        let program = match candidate.workload(self.catalog)? {
+            Ok(program) => program,
+            Err(words) => return Ok(not_compiled("span", words)),
+        };
+        let started = Instant::now();
+        let limit = candidate.exercise.limit("span");
+        let measured = (|| -> Result<Result<Span, String>> {
+            let mut workload = Workload::start(&program, None, &[], limit)?;
+            let spec = workload.spec.clone();
+            // Counts do not depend on the machine, so the small size serves.
+            let setup = Setup { size: spec.quick, seed: self.seed, threads: 2 };
+            let expected = workload.run("baseline", setup)?.digest;
+            let digest = workload.run("submission", setup)?.digest;
+            if digest != expected {
+                return Ok(Err(format!("the output is wrong: digest {digest} where the baseline's is {expected}")));
+            }
+            let Some(cost) = workload.cost()? else {
+                return Ok(Err("the workload counts no work and span".into()));
+            };
+            workload.quit()?;
+            Ok(Ok(Span {
+                unit: spec.cost_unit.unwrap_or_else(|| "units".into()),
+                size: setup.size,
+                work: cost.work,
+                span: cost.span,
+                burdened_span: cost.burdened_span,
+                forks: cost.forks,
+                wanted: about.full_at,
+            }))
+        })();
+        let span = match measured {
+            Ok(Ok(span)) => span,
+            Ok(Err(why)) => return Ok(ended("span", Verdict::Fail, why)),
+            Err(error) => return fault("span", error),
+        };
+        let parallelism = span.work as f64 / span.span.max(1) as f64;
+        let share = ((parallelism - about.zero_at) / (about.full_at - about.zero_at)).clamp(0.0, 1.0);
+        let wanted = about.full_at;
+        let summary = if share >= 1.0 {
+            format!("parallelism {parallelism:.1} (work {} over span {} {}); {wanted} is enough", span.work, span.span, span.unit)
+        } else {
+            format!(
+                "parallelism {parallelism:.1} (work {} over span {} {}), and {wanted} is wanted: no number of threads makes this more than {parallelism:.1} times as fast as one",
+                span.work, span.span, span.unit
+            )
+        };
+        Ok(CheckResult {
+            verdict: if share >= 1.0 { Verdict::Pass } else { Verdict::Fail },
+            points: share,
+            seconds: started.elapsed().as_secs_f64(),
+            evidence: Some(Evidence::Span(span)),
+            ..ended("span", Verdict::Pass, summary)
+        })
+    }
+
+    fn speed(&self, candidate: &Candidate<'_>) -> Result<CheckResult> {
+        let pace =
+            candidate.exercise.about.speed.as_ref().context("an exercise with points for speed says how they are given")?;
+        let own = match candidate.workload(self.catalog)? {
+            Ok(program) => program,
+            Err(words) => return Ok(not_compiled("speed", words)),
+        };
+        // The opponent and the baseline are the course's own program, which a learner's code cannot touch.
+        let (opponent, entry) = match (self.catalog.reference(candidate.exercise), pace.against.as_str()) {
+            (Some(reference), against) => match reference.workload(self.catalog)? {
+                Ok(program) => (program, if against == "reference" { "submission" } else { against }),
+                Err(words) => {
+                    return Ok(ended("speed", Verdict::Error, format!("the course's own workload does not compile:\n{words}")));
+                }
+            },
+            (None, "reference") => {
+                let why = "this checkout has no solutions to compare with".into();
+                return Ok(ended("speed", Verdict::NotMeasurable, why));
+            }
+            (None, against) => (own.clone(), against),
+        };
+        let started = Instant::now();
+        let limit = candidate.exercise.limit("speed");
+        let mut opponent = match Workload::start(&opponent, None, &[], limit) {
+            Ok(workload) => workload,
+            Err(error) => return Ok(ended("speed", Verdict::Error, format!("the course's own workload failed: {error}"))),
+        };
+        let spec = opponent.spec.clone();
+        let threads = threads_for(spec.axis, pace.threads);
+        let setup = Setup { size: self.size(&spec), seed: self.seed, threads };
+        let digest = match opponent.run("baseline", setup) {
+            Ok(run) => run.digest,
+            Err(error) => return Ok(ended("speed", Verdict::Error, format!("the baseline failed: {error}"))),
+        };
+        let mut subject = match Workload::start(&own, None, &[], limit) {
+            Ok(workload) => workload,
+            Err(error) => return fault("speed", error),
+        };
+        // A first look does not wait long for a busy machine to become quiet.
+        let budget = if self.quick { limit.min(Duration::from_secs(12)) } else { limit };
+        // Of nine ratios, the second to the eighth hold the median with 96 %; of fifteen, the fourth to the twelfth.
+        let least = if self.purpose == Purpose::Verdict { 15 } else { 9 };
+        let plan = Plan { threshold: pace.full_at, least, most: 60, budget };
+        let compared = measure::compare(
+            Contender { process: &mut subject, entry: "submission" },
+            Contender { process: &mut opponent, entry },
+            &pace.against,
+            setup,
+            &digest,
+            plan,
+        );
+        let speed = match compared {
+            Ok(speed) => speed,
+            Err(Blame::Subject(error)) => return fault("speed", error),
+            Err(Blame::Opponent(error)) => {
+                return Ok(ended("speed", Verdict::Error, format!("{} failed: {error}", pace.against)));
+            }
+        };
+        let clean = speed.pairs.iter().filter(|pair| pair.clean).count();
+        let all = speed.pairs.len();
+        let (verdict, share, summary) = match (speed.ratio, speed.interval) {
+            (Some(ratio), Some([low, high])) => {
+                // The learner has the benefit of the doubt: what counts is the better end of the interval.
+                let share = measure::share_for_ratio(low, pace.full_at, pace.zero_at);
+                let on = on_how_many(spec.axis, threads);
+                let finding = format!(
+                    "{ratio:.2}x the time of {} on {on} ({low:.2} to {high:.2}, {clean} clean pairs of {all}); up to {}x is full",
+                    pace.against, pace.full_at
+                );
+                (if share >= 1.0 { Verdict::Pass } else { Verdict::Fail }, share, finding)
+            }
+            _ => {
+                let why = format!(
+                    "the machine was too busy: in only {clean} of {all} pairs did both runs have their cores; close what else runs and try again"
+                );
+                (Verdict::NotMeasurable, 0.0, why)
+            }
+        };
+        Ok(CheckResult {
+            points: share,
+            seconds: started.elapsed().as_secs_f64(),
+            evidence: Some(Evidence::Speed(speed)),
+            ..ended("speed", verdict, summary)
+        })
+    }
+}
+
+/// What clippy says, worth no points: it is advice.
+fn lints(candidate: &Candidate<'_>) -> Result<CheckResult> {
+    if machine::first_line(Command::new("clippy-driver").arg("--version")).is_none() {
+        let why = "clippy is not installed: rustup component add clippy";
+        return Ok(ended("lints", Verdict::NotMeasurable, why.into()));
+    }
+    let built = candidate.package.lint(candidate.exercise.about.points.contains_key("model"))?;
+    if built.good && built.said.is_empty() {
+        return Ok(ended("lints", Verdict::Pass, "clippy has nothing to say".into()));
+    }
+    let case = CaseResult {
+        name: "clippy".into(),
+        verdict: Verdict::Fail,
+        seconds: 0.0,
+        message: Some(words_of(&built)),
+        records: Vec::new(),
+    };
+    Ok(CheckResult { cases: vec![case], ..ended("lints", Verdict::Fail, "clippy has advice".into()) })
+}
+
+/// Threads or processes: no more than there are cores. Requests in flight: as many as wanted.
+pub fn threads_for(axis: Axis, wanted: usize) -> usize {
+    match axis {
+        Axis::Threads | Axis::Processes => wanted.min(cores()).max(1),
+        Axis::InFlight => wanted.max(1),
+    }
+}
+
+/// The cores that this process may use.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// `2 threads`, `1 process`, `8 requests in flight`.
+pub fn on_how_many(axis: Axis, count: usize) -> String {
+    let word = match (axis, count) {
+        (Axis::Threads, 1) => "thread",
+        (Axis::Threads, _) => "threads",
+        (Axis::Processes, 1) => "process",
+        (Axis::Processes, _) => "processes",
+        (Axis::InFlight, 1) => "request in flight",
+        (Axis::InFlight, _) => "requests in flight",
+    };
+    format!("{count} {word}")
+}
+
+/// A check that ended with one sentence and nothing measured.
+fn ended(check: &str, verdict: Verdict, summary: String) -> CheckResult {
+    CheckResult {
+        check: check.to_owned(),
+        verdict,
+        points: 0.0,
+        max_points: 0.0,
+        summary,
+        seconds: 0.0,
+        cases: Vec::new(),
+        evidence: None,
+    }
+}
+
+fn not_compiled(check: &str, words: String) -> CheckResult {
+    let case =
+        CaseResult { name: "compiles".into(), verdict: Verdict::Fail, seconds: 0.0, message: Some(words), records: Vec::new() };
+    CheckResult { cases: vec![case], ..ended(check, Verdict::Fail, "it does not compile".into()) }
+}
+
+/// A fault of the program under test is its failure; anything else is the runner's own.
+fn fault(check: &str, error: anyhow::Error) -> Result<CheckResult> {
+    let Some(error) = error.downcast_ref::<Fault>() else { return Err(error) };
+    let text = match in_short(&error.stderr) {
+        said if said.is_empty() => error.what.clone(),
+        said => format!("{}\n{said}", error.what),
+    };
+    let text = printable(&text);
+    let case = CaseResult {
+        name: "runs".into(),
+        verdict: Verdict::Fail,
+        seconds: 0.0,
+        message: Some(text.clone()),
+        records: Vec::new(),
+    };
+    let summary = text.lines().next().unwrap_or_default().to_owned();
+    Ok(CheckResult { cases: vec![case], ..ended(check, Verdict::Fail, summary) })
+}
+
+fn words_of(built: &Built) -> String {
+    match (built.timed_out, built.said.trim().is_empty()) {
+        (true, _) => format!("building took longer than {} minutes and was stopped", build::LIMIT.as_secs() / 60),
+        (false, false) => built.said.trim_end().to_owned(),
+        (false, true) => format!("cargo could not build it; in its own words:\n{}", last_lines(&built.cargo_said, 20)),
+    }
+}
+
+/// The share of the points that these cases are worth: what the starter passes already earns nothing, and costs what a
+/// test is worth where it is broken.
+fn share_of(cases: &[CaseResult], given: &[String]) -> f64 {
+    let (given, earned): (Vec<_>, Vec<_>) = cases.iter().partition(|case| given.contains(&case.name));
+    let passed = earned.iter().filter(|case| case.verdict == Verdict::Pass).count() as f64;
+    let broken = given.iter().filter(|case| case.verdict != Verdict::Pass).count() as f64;
+    ((passed - broken) / earned.len().max(1) as f64).clamp(0.0, 1.0)
+}
+
+fn summary_of(check: &str, passed: usize, cases: &[CaseResult]) -> String {
+    let noun = if check == "model" { "models" } else { "tests" };
+    let mut summary = format!("{passed} of {} {noun} pass", cases.len());
+    let executions: u64 = cases
+        .iter()
+        .flat_map(|case| &case.records)
+        .filter(|record| record.kind == "model")
+        .filter_map(|record| record.data.get("passes")?.as_array())
+        .flatten()
+        .filter_map(|pass| pass.get("executions")?.as_u64())
+        .sum();
+    if executions > 0 {
+        summary.push_str(&format!("; {executions} executions explored"));
+    }
+    summary
+}
+
+/// The names of the tests in a test executable, or why it does not say.
+fn list_tests(program: &Path, folder: &Path) -> Result<Result<Vec<String>, String>> {
+    let arguments = vec!["--list".into(), "--format".into(), "terse".into()];
+    let finished = Run { program, arguments, folder, environment: Vec::new(), limit: Duration::from_secs(20) }.finish()?;
+    Ok(match finished.end {
+        End::Exited(0) => Ok(finished.stdout.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect()),
+        end => Err(format!("{}\n{}", end_in_words(end, 20.0), last_lines(&finished.stderr, 20))),
+    })
+}
+
+/// Runs `job` for each name, as many at a time as there are cores, and keeps their order.
+fn side_by_side<T: Send>(names: &[String], job: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    let next = Mutex::new(0..names.len());
+    let done: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..cores().min(names.len()) {
+            scope.spawn(|| {
+                loop {
+                    let Some(index) = next.lock().ok().and_then(|mut next| next.next()) else { return };
+                    let outcome = job(&names[index]);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((index, outcome));
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn run_case(program: &Path, folder: &Path, scratch: &Path, name: &str, limit: Duration) -> Result<CaseResult> {
+    let evidence = tempfile::NamedTempFile::new_in(scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
+    let arguments = vec!["--exact".into(), name.into(), "--nocapture".into(), "--test-threads=1".into()];
+    let environment = vec![(lab::evidence::FILE_VARIABLE, evidence.path().into())];
+    let finished = Run { program, arguments, folder, environment, limit }.finish()?;
+    let records = fs::read_to_string(evidence.path()).unwrap_or_default();
+    let records = records.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok()).collect();
+    // Exit code 0 alone proves nothing: `exit(0)` in the code under test would be a pass.
+    let ran = finished.stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed;"));
+    let verdict = if finished.end == End::Exited(0) && ran { Verdict::Pass } else { Verdict::Fail };
+    let message = (verdict != Verdict::Pass).then(|| why_it_failed(&finished, limit.as_secs_f64()));
+    Ok(CaseResult { name: name.to_owned(), verdict, seconds: finished.seconds, message, records })
+}
+
+/// What a learner needs to know of a test that did not pass.
+fn why_it_failed(finished: &Finished, limit: f64) -> String {
+    let said = in_short(&finished.stderr);
+    let said = said.trim();
+    let printed: Vec<&str> = finished.stdout.lines().filter(|line| !is_frame_of_libtest(line)).collect();
+    let printed = printed.join("\n");
+    let printed = printed.trim();
+    let mut parts = Vec::new();
+    match finished.end {
+        // The panic's own message says it all.
+        End::Exited(101) if !said.is_empty() => {}
+        end => parts.push(end_in_words(end, limit)),
+    }
+    if !finished.doing.is_empty() {
+        parts.push(format!("when it was stopped:\n  {}", finished.doing.join("\n  ")));
+    }
+    if !said.is_empty() {
+        parts.push(last_lines(said, 80));
+    }
+    if !printed.is_empty() {
+        parts.push(format!("it printed:\n{}", last_lines(printed, 20)));
+    }
+    printable(&parts.join("\n"))
+}
+
+/// Without what would steer a terminal.
+fn printable(text: &str) -> String {
+    build::without_colour(text).chars().filter(|c| !c.is_control() || ['\n', '\t'].contains(c)).collect()
+}
+
+fn is_frame_of_libtest(line: &str) -> bool {
+    line.is_empty()
+        || line == "failures:"
+        || ["running 1 test", "test result:", "test ", "    ", "error: test failed"].iter().any(|start| line.starts_with(start))
+}
+
+fn end_in_words(end: End, limit: f64) -> String {
+    match end {
+        End::Exited(0) => "the process ended with code 0 before the test had ended: something called `exit`".into(),
+        End::Exited(code) => format!("the process ended with code {code}"),
+        End::Signalled(6) => "the process aborted (signal 6): a panic while panicking, or an explicit abort".into(),
+        End::Signalled(11) => "the process was ended by a memory fault (signal 11)".into(),
+        End::Signalled(9) => "the process was killed (signal 9): out of memory, or by itself".into(),
+        End::Signalled(signal) => format!("the process was ended by signal {signal}"),
+        End::TimedOut => format!("it did not end within {limit} s and was stopped: a deadlock, a lost wakeup or an endless loop"),
+        End::Flooded => "it printed more than 16 MiB and was stopped".into(),
+    }
+}
+
+/// What a program said on standard error, for somebody who wants to know why: of each panic the place and the words, each
+/// once however many threads said it, and nothing of how Rust frames them.
+fn in_short(stderr: &str) -> String {
+    let mut parts: Vec<(bool, String)> = vec![(false, String::new())];
+    for line in stderr.lines() {
+        if let Some((thread, place)) = line.split_once(" panicked at ")
+            && thread.starts_with("thread '")
+        {
+            // Where a model was called is told by the test's name; what is told of it follows.
+            parts.push((true, if place.contains("tests/model.rs:") { String::new() } else { format!("at {place}") }));
+        } else if !line.starts_with("note: run with `RUST_BACKTRACE")
+            && let Some((_, text)) = parts.last_mut()
+        {
+            text.push('\n');
+            text.push_str(line);
+        }
+    }
+    let mut kept: Vec<String> = Vec::new();
+    let panics = parts.iter().filter(|(panic, _)| *panic).count();
+    for (panic, text) in parts {
+        // These only pass on what another panic has said.
+        let passed_on = panic
+            && panics > 1
+            && ["\na scoped thread panicked", "on an `Err` value: Any { .. }"].iter().any(|end| text.trim_end().ends_with(end));
+        let text = text.trim().to_owned();
+        if !text.is_empty() && !passed_on && !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+    kept.join("\n\n")
+}
+
+/// The last lines, none of them longer than anybody reads.
+fn last_lines(text: &str, count: usize) -> String {
+    const LONGEST: usize = 400;
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let shown = lines[lines.len().saturating_sub(count)..].iter().map(|line| match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} [..]", &line[..end]),
+        None => (*line).to_owned(),
+    });
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_once_without_its_frame() {
+        let said = "\nthread 'a' (7) panicked at src/lib.rs:3:9:\nno lock\nnote: run with `RUST_BACKTRACE=1` ..\n\n\
+                    thread '<unnamed>' (8) panicked at src/lib.rs:3:9:\nno lock\n\n\
+                    thread 'main' (6) panicked at tests/t.rs:1:1:\na scoped thread panicked\n";
+        assert_eq!(in_short(said), "at src/lib.rs:3:9:\nno lock");
+    }
+
+    #[test]
+    fn what_is_no_panic_is_kept() {
+        assert_eq!(
+            in_short("warning: odd\nmemory allocation of 9 bytes failed\n"),
+            "warning: odd\nmemory allocation of 9 bytes failed"
+        );
+    }
+
+    fn case(name: &str, verdict: Verdict) -> CaseResult {
+        CaseResult { name: name.into(), verdict, seconds: 0.0, message: None, records: Vec::new() }
+    }
+
+    #[test]
+    fn a_starter_earns_nothing_by_what_was_given() {
+        let given = ["g".to_owned()];
+        let cases = [case("g", Verdict::Pass), case("a", Verdict::Fail), case("b", Verdict::Fail)];
+        assert_eq!(share_of(&cases, &given), 0.0);
+        let cases = [case("g", Verdict::Pass), case("a", Verdict::Pass), case("b", Verdict::Fail)];
+        assert_eq!(share_of(&cases, &given), 0.5);
+        let cases = [case("g", Verdict::Fail), case("a", Verdict::Pass), case("b", Verdict::Pass)];
+        assert_eq!(share_of(&cases, &given), 0.5);
+    }
+}

@@ -1,0 +1,188 @@
+//! `cargo xtask check`: every check of the learner's work, and what to do next.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::{code, code_of, find};
+use crate::{
+    catalog::{Catalog, Exercise, fingerprint},
+    check::{Candidate, Checker, Purpose, SEED},
+    machine::Begun,
+    results::{CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict},
+    screen::{self, Progress, bold, faint, say, seconds, verdict},
+};
+
+/// Checks the named exercises, or those that were begun.
+pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) -> Result<ExitCode> {
+    let mut chosen = Vec::new();
+    for name in names {
+        chosen.push(find(catalog, name)?);
+    }
+    if names.is_empty() {
+        for exercise in &catalog.exercises {
+            if solution || !catalog.is_starter(exercise)? {
+                chosen.push(exercise);
+            }
+        }
+        if chosen.is_empty() {
+            say("You have not begun an exercise yet. See where to start: cargo xtask");
+            return Ok(code(true));
+        }
+    }
+    let mut all = Vec::new();
+    for exercise in chosen {
+        let candidate = match (solution, catalog.reference(exercise)) {
+            (false, _) => catalog.yours(exercise),
+            (true, Some(reference)) => reference,
+            (true, None) => return Err(super::Usage("this checkout has no solutions".into()).into()),
+        };
+        let results = check_one(catalog, &candidate)?;
+        if !solution {
+            let seen = fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files)?;
+            let path = catalog.scratch().join("checks").join(format!("{}-{seen}.json", exercise.name));
+            results.write(&path)?;
+        }
+        for subject in results.exercises.iter().flat_map(|exercise| &exercise.subjects) {
+            show(subject, exercise);
+        }
+        if !solution {
+            next_step(catalog, exercise, &results)?;
+        }
+        all.push(results);
+    }
+    if json {
+        screen::json(&all);
+    }
+    Ok(code_of(&all))
+}
+
+/// The result of the last check of exactly these files, if there is one.
+pub fn last(catalog: &Catalog, exercise: &Exercise) -> Option<Results> {
+    let seen = fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files).ok()?;
+    Results::read(&catalog.scratch().join("checks").join(format!("{}-{seen}.json", exercise.name))).ok()
+}
+
+fn check_one(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Results> {
+    let begun = Begun::now();
+    let exercise = candidate.exercise;
+    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Work };
+    let steps = exercise.checks().into_iter().map(|check| format!("{}: {check}", exercise.name)).collect();
+    let mut progress = Progress::new(&catalog.scratch(), steps);
+    let subject = checker.all(candidate, |_| progress.step())?;
+    drop(progress);
+    Ok(begun.results("check", catalog, SEED, vec![exercise_result(exercise, vec![subject])]))
+}
+
+/// What the results say of an exercise, with nothing benched or traced yet.
+pub fn exercise_result(exercise: &Exercise, subjects: Vec<SubjectResult>) -> ExerciseResult {
+    ExerciseResult {
+        path: exercise.path(),
+        title: exercise.about.title.clone(),
+        kind: exercise.about.kind.clone(),
+        summary: exercise.about.summary.clone(),
+        subjects,
+        curves: None,
+        trace: None,
+    }
+}
+
+/// Prints the checks of a subject: a line each, and beneath it what a failing one says.
+pub fn show(subject: &SubjectResult, exercise: &Exercise) {
+    let whose = match subject.subject {
+        Subject::Yours => String::new(),
+        other => format!(", {other}"),
+    };
+    say(format!("{}{whose}: {}", bold(&exercise.name), exercise.about.title));
+    for check in &subject.checks {
+        let points = match check.verdict {
+            _ if check.max_points == 0.0 => "advice".into(),
+            Verdict::Pass | Verdict::Fail => format!("{:>4} of {}", points(check.points), points(check.max_points)),
+            Verdict::NotMeasurable | Verdict::Error => "no points lost".into(),
+        };
+        let took = faint(format!("({})", seconds(check.seconds)));
+        say(format!("  {:6} {}  {points}  {} {took}", check.check, verdict(check.verdict, 14), check.summary));
+    }
+    show_failures(&subject.checks);
+    say(format!("  {} of {} points", bold(points(subject.points)), points(subject.max_points)));
+}
+
+/// The same reason is told once, however many tests and checks it fails.
+fn show_failures(checks: &[CheckResult]) {
+    let mut told: Vec<(&str, String)> = Vec::new();
+    for check in checks.iter().filter(|check| check.verdict == Verdict::Fail) {
+        let mut before = "";
+        for case in check.cases.iter().filter(|case| case.verdict != Verdict::Pass) {
+            let message = case.message.as_deref().unwrap_or_default();
+            match told.iter_mut().find(|(known, _)| *known == message) {
+                Some((_, names)) if before == check.check => names.push_str(&format!(", {}", case.name)),
+                Some((_, names)) => names.push_str(&format!("; {}: {}", check.check, case.name)),
+                None => told.push((message, format!("{}: {}", check.check, case.name))),
+            }
+            before = &check.check;
+        }
+    }
+    for (message, names) in &told {
+        say("");
+        say(format!("  {}", bold(names)));
+        for line in message.lines() {
+            say(format!("    {line}"));
+        }
+    }
+    if !told.is_empty() {
+        say("");
+    }
+}
+
+/// Points without needless digits.
+fn points(points: f64) -> String {
+    let text = format!("{points:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Result<()> {
+    let name = &exercise.name;
+    let checks: Vec<_> =
+        results.exercises.iter().flat_map(|exercise| &exercise.subjects).flat_map(|subject| &subject.checks).collect();
+    let compiles = !checks.iter().flat_map(|check| &check.cases).any(|case| case.name == "compiles");
+    let failing = checks.iter().find(|check| check.verdict == Verdict::Fail);
+    let faulty = checks.iter().find(|check| check.verdict == Verdict::Error);
+    say("");
+    match failing {
+        _ if catalog.is_starter(exercise)? => {
+            say(format!("This is still the starter. Read exercises/{}/README.md, then edit:", exercise.path()));
+            for file in &exercise.about.files {
+                say(format!("  exercises/{}/{file}", exercise.path()));
+            }
+        }
+        Some(_) if !compiles => {
+            say(format!("Mend what rustc says above, then: cargo xtask check {name}"));
+            say("An error code such as E0382 is explained by: rustc --explain E0382");
+        }
+        Some(check) if check.check == "lints" => {
+            say(format!("All checks pass. Clippy's advice is above; it costs nothing. Again: cargo xtask check {name}"));
+        }
+        Some(check) => {
+            let tests = match check.check.as_str() {
+                "tests" => "tests/behaviour.rs",
+                "model" => "tests/model.rs",
+                "trace" => "tests/trace.rs",
+                _ => "workload.rs",
+            };
+            say(format!("Next: make `{}` pass. It is in exercises/{}/{tests}", check.check, exercise.path()));
+            say(format!("Stuck? A nudge, then a stronger one, then nearly the answer: cargo xtask hint {name}"));
+        }
+        None if faulty.is_some() => {
+            say("A check could not be made, by no fault of yours. What this machine lacks is told by: cargo xtask doctor");
+        }
+        None => {
+            if catalog.reference(exercise).is_some() {
+                say(format!("Done. Compare with solutions/{}/NOTES.md, then go on: cargo xtask", exercise.path()));
+            } else {
+                say("Done. Go on: cargo xtask");
+            }
+            say(format!("See how it runs: cargo xtask trace {name}, cargo xtask bench {name}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! `cargo xtask doctor`: what this machine can and cannot check, and the command that mends it.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::code;
+use crate::{
+    catalog::Catalog,
+    check::cores,
+    machine::first_line,
+    screen::{self, bold, say, table},
+};
+
+#[derive(Serialize)]
+struct Finding {
+    what: &'static str,
+    good: bool,
+    seen: String,
+    /// What is lost without it, and the command that mends it.
+    otherwise: &'static str,
+}
+
+fn program(what: &'static str, program: &str, otherwise: &'static str) -> Finding {
+    let seen = first_line(Command::new(program).arg("--version"));
+    Finding { what, good: seen.is_some(), seen: seen.unwrap_or_else(|| "not found".into()), otherwise }
+}
+
+/// Looks at everything that a check or a measurement rests on. Nothing but a toolchain is needed; the rest is said.
+pub fn doctor(catalog: &Catalog, json: bool) -> Result<ExitCode> {
+    let machine = crate::machine::here();
+    let documentation = lab::data::rust_documentation();
+    let writable = tempfile::tempfile_in(&catalog.root);
+    let findings = [
+        program("rustc", "rustc", "nothing can be built; install Rust with rustup"),
+        program("rustfmt", "rustfmt", "`ci` cannot check the format; rustup component add rustfmt"),
+        program("clippy", "clippy-driver", "`check` and `ci` cannot lint; rustup component add clippy"),
+        program("git", "git", "results carry no commit; install git"),
+        Finding {
+            what: "documentation",
+            good: documentation.is_some(),
+            seen: if documentation.is_some() { "installed beside the compiler".into() } else { "not installed".into() },
+            otherwise: "crawler and word_count use generated pages and text; rustup component add rust-docs",
+        },
+        Finding {
+            what: "cores",
+            good: cores() > 1,
+            seen: cores().to_string(),
+            otherwise: "one core shows no speedup: speed is compared on one thread",
+        },
+        Finding {
+            what: "schedstat",
+            good: machine.schedstat,
+            seen: if machine.schedstat { "readable".into() } else { "not readable".into() },
+            otherwise: "a pair of runs that was disturbed cannot be told from a clean one: verdicts about speed say so",
+        },
+        Finding {
+            what: "folder",
+            good: writable.is_ok(),
+            seen: writable.map_or_else(|error| error.to_string(), |_| "writable".into()),
+            otherwise: "nothing can be built here; copy the course to a folder that you may write",
+        },
+    ];
+    // Without a compiler or a folder to build in, nothing works; everything else only narrows what can be checked.
+    let good = findings.iter().filter(|finding| ["rustc", "folder"].contains(&finding.what)).all(|finding| finding.good);
+    if json {
+        screen::json(&findings);
+        return Ok(code(good));
+    }
+    say(bold("What this machine can check"));
+    let rows = findings.iter().map(|finding| {
+        let mark = if finding.good { "ok" } else { "--" };
+        let otherwise = if finding.good { "" } else { finding.otherwise };
+        [mark, finding.what, &finding.seen, otherwise].map(String::from).to_vec()
+    });
+    for line in table(&rows.collect::<Vec<_>>()) {
+        say(format!("  {line}"));
+    }
+    Ok(code(good))
+}

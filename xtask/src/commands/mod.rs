@@ -1,0 +1,179 @@
+//! The commands. Exit codes: 0 all good, 1 a check failed, 2 used wrongly, 3 the runner's own fault.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::{
+    catalog::{Catalog, Exercise, find_root},
+    results::{Results, Verdict},
+    screen,
+};
+
+mod check;
+mod ci;
+mod doctor;
+mod grade;
+mod hint;
+mod instruments;
+mod map;
+mod report;
+mod verify;
+
+/// The runner of Racecourse. Without a command it shows where you are and what comes next.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+pub struct Cli {
+    /// Print JSON for programs instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// All exercises, in order, with what is done.
+    List,
+    /// Test, model-check and lint your work on an exercise, and say what to do next.
+    Check {
+        /// The exercises; without any, those that you have begun.
+        exercises: Vec<String>,
+        /// Check the course's own solution instead.
+        #[arg(long)]
+        solution: bool,
+    },
+    /// One hint, from a nudge to nearly the answer; again for the next.
+    Hint {
+        /// The exercise.
+        exercise: String,
+    },
+    /// Run an exercise's workload: baseline, yours and the reference, once each.
+    Run(OnOne),
+    /// Write a Chrome trace of one run.
+    Trace(OnOne),
+    /// Work, span and parallelism, counted and not timed.
+    Span(OnOne),
+    /// Run times with Criterion: yours, the reference, the baseline and the peers.
+    Bench(OnOne),
+    /// Check, measure and trace everything, into reports/index.html.
+    Report {
+        /// The exercises; without any, all.
+        exercises: Vec<String>,
+        /// Small inputs and few samples, for a first look.
+        #[arg(long)]
+        quick: bool,
+        /// The folder to write to.
+        #[arg(long, default_value = "reports")]
+        out: PathBuf,
+        /// Only draw the page again from the stored results.
+        #[arg(long)]
+        render: bool,
+    },
+    /// Grade a submission: overlay its files on a clean tree, and run every check of what it touches.
+    Grade {
+        /// The folder of the submission: a whole repository, or one exercise's folder.
+        #[arg(long)]
+        submission: PathBuf,
+        /// Grade these exercises only, whether the submission touches them or not.
+        #[arg(long)]
+        exercise: Vec<String>,
+        /// The folder for results.json.
+        #[arg(long, default_value = "grade")]
+        out: PathBuf,
+    },
+    /// Prove the exercises: references pass, starters fail, mutants are killed, variants pass.
+    Verify {
+        /// The exercises; without any, all.
+        exercises: Vec<String>,
+    },
+    /// What this machine can and cannot check, and the command that mends it.
+    Doctor,
+    /// What CI runs: format, lints, tests, and the proof of every exercise.
+    Ci,
+}
+
+/// An instrument on one exercise.
+#[derive(Debug, clap::Args)]
+struct OnOne {
+    /// The exercise.
+    exercise: String,
+    /// Use the course's own solution instead of your work.
+    #[arg(long)]
+    solution: bool,
+    /// Threads, processes or requests in flight; by default as many as there are cores, or as the exercise says.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// The small input.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// The command was used wrongly: exit code 2.
+#[derive(Debug)]
+pub struct Usage(String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever keeps it from a verdict: wrong use, or the runner's own fault.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    if cli.json {
+        screen::only_json();
+    }
+    let catalog = Catalog::read(&find_root()?)?;
+    let json = cli.json;
+    match cli.command {
+        None => map::map(&catalog, json),
+        Some(Command::List) => map::list(&catalog, json),
+        Some(Command::Check { exercises, solution }) => check::check(&catalog, &exercises, solution, json),
+        Some(Command::Hint { exercise }) => hint::hint(&catalog, &exercise, json),
+        Some(Command::Run(on)) => instruments::run(&catalog, &on, json),
+        Some(Command::Trace(on)) => instruments::trace(&catalog, &on, json),
+        Some(Command::Span(on)) => instruments::span(&catalog, &on, json),
+        Some(Command::Bench(on)) => instruments::bench(&catalog, &on, json),
+        Some(Command::Report { exercises, quick, out, render }) => {
+            report::report(&catalog, &report::Options { exercises, quick, out, render, json })
+        }
+        Some(Command::Grade { submission, exercise, out }) => grade::grade(&catalog, &submission, &exercise, &out, json),
+        Some(Command::Verify { exercises }) => verify::verify(&catalog, &exercises, json),
+        Some(Command::Doctor) => doctor::doctor(&catalog, json),
+        Some(Command::Ci) => ci::ci(&catalog),
+    }
+}
+
+/// A name that fits no exercise is wrong use.
+fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Exercise> {
+    catalog.find(name).map_err(|error| Usage(error.to_string()).into())
+}
+
+/// As [`find`], for several; all where none is named.
+fn select<'a>(catalog: &'a Catalog, names: &[String]) -> Result<Vec<&'a Exercise>> {
+    catalog.select(names).map_err(|error| Usage(error.to_string()).into())
+}
+
+/// 0 where all is good, 1 where a check failed.
+fn code(good: bool) -> ExitCode {
+    ExitCode::from(u8::from(!good))
+}
+
+/// 1 where a check failed, 3 where none did and one could not be made by the runner's own fault, else 0. Advice fails nobody.
+fn code_of<'a>(results: impl IntoIterator<Item = &'a Results>) -> ExitCode {
+    let checks = results.into_iter().flat_map(|results| &results.exercises).flat_map(|exercise| &exercise.subjects);
+    let verdicts: Vec<Verdict> =
+        checks.flat_map(|subject| &subject.checks).filter(|check| check.max_points > 0.0).map(|check| check.verdict).collect();
+    match (verdicts.contains(&Verdict::Fail), verdicts.contains(&Verdict::Error)) {
+        (true, _) => code(false),
+        (false, true) => ExitCode::from(3),
+        (false, false) => code(true),
+    }
+}

@@ -1,0 +1,182 @@
+//! `cargo xtask report`: checks, measures and traces everything, and writes the page.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use lab::{trace::file, workload::Setup};
+
+use super::{check::exercise_result, code_of, select};
+use crate::{
+    catalog::{Catalog, Exercise},
+    chart::timeline::Timeline,
+    check::{Candidate, Checker, Purpose, SEED, threads_for},
+    curves,
+    machine::Begun,
+    page,
+    results::{ExerciseResult, Results, Subject, TraceResult, Verdict, write_whole},
+    screen::{self, Progress, bold, say, seconds, table},
+    traced::traced_run,
+};
+
+/// What the command line says.
+#[derive(Debug)]
+pub struct Options {
+    /// The exercises; without any, all.
+    pub exercises: Vec<String>,
+    /// Small inputs and few samples.
+    pub quick: bool,
+    /// Where to.
+    pub out: PathBuf,
+    /// Only draw again.
+    pub render: bool,
+    /// Print the results.
+    pub json: bool,
+}
+
+/// Makes the report.
+pub fn report(catalog: &Catalog, options: &Options) -> Result<ExitCode> {
+    let out = if options.out.is_absolute() { options.out.clone() } else { catalog.root.join(&options.out) };
+    let stored = out.join("results.json");
+    // Minutes of measuring are not to be lost at the end.
+    fs::create_dir_all(&out)
+        .and_then(|()| tempfile::tempfile_in(&out).map(drop))
+        .with_context(|| format!("cannot write in {}; choose another folder with --out", out.display()))?;
+    let results = if options.render {
+        Results::read(&stored)?
+    } else {
+        let results = measure(catalog, options, &out)?;
+        results.write(&stored)?;
+        results
+    };
+    draw(&results, &out)?;
+    if options.json {
+        screen::json(&results);
+        return Ok(code_of([&results]));
+    }
+    summary(&results);
+    say(format!("{} {}", bold("report:"), out.join("index.html").display()));
+    Ok(code_of([&results]))
+}
+
+fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> {
+    let begun = Begun::now();
+    let chosen = select(catalog, &options.exercises)?;
+    let mut subjects = Vec::new();
+    for exercise in chosen {
+        let mut candidates: Vec<Candidate<'_>> = catalog.reference(exercise).into_iter().collect();
+        if !catalog.is_starter(exercise)? {
+            candidates.push(catalog.yours(exercise));
+        }
+        if !candidates.is_empty() {
+            subjects.push((exercise, candidates));
+        }
+    }
+    let mut steps = Vec::new();
+    for (exercise, candidates) in &subjects {
+        let name = &exercise.name;
+        for candidate in candidates {
+            steps.extend(exercise.checks().iter().map(|check| format!("{name}: {check} of {}", candidate.subject)));
+        }
+        let quick = if options.quick { " (quick)" } else { "" };
+        steps.extend([format!("{name}: trace{quick}"), format!("{name}: curves{quick}")]);
+    }
+    let mut progress = Progress::new(&catalog.scratch(), steps);
+    let purpose = if options.quick { Purpose::Look } else { Purpose::Verdict };
+    let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose };
+    let mut exercises = Vec::new();
+    for (exercise, candidates) in &subjects {
+        exercises.push(one(&checker, exercise, candidates, out, &mut progress)?);
+    }
+    drop(progress);
+    let command = if options.quick { "report --quick" } else { "report" };
+    Ok(begun.results(command, catalog, SEED, exercises))
+}
+
+fn one(
+    checker: &Checker<'_>,
+    exercise: &Exercise,
+    candidates: &[Candidate<'_>],
+    out: &Path,
+    progress: &mut Progress,
+) -> Result<ExerciseResult> {
+    let catalog = checker.catalog;
+    let mut checked = Vec::new();
+    let mut programs = Vec::new();
+    for candidate in candidates {
+        let subject = checker.all(candidate, |_| progress.step())?;
+        // What gives wrong output or does not run is neither timed nor traced: the checks say why.
+        let runs = subject
+            .checks
+            .iter()
+            .filter(|check| check.check != "model")
+            .all(|check| !check.cases.iter().any(|case| case.verdict == Verdict::Fail));
+        checked.push(subject);
+        if let (true, Ok(program)) = (runs, candidate.workload(catalog)?) {
+            programs.push((candidate.subject, program));
+        }
+    }
+    let mut result = exercise_result(exercise, checked);
+
+    progress.step();
+    // The learner's run where there is one: it is what one wants to see.
+    if let Some((subject, program)) = programs.last() {
+        let spec = crate::driver::Workload::start(program, None, &[], exercise.limit("speed"))?.spec.clone();
+        let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
+        let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
+        let file = format!("traces/{}.json", exercise.name);
+        traced_run(program, exercise, setup, &out.join(&file))
+            .with_context(|| format!("the trace of {} ({subject})", exercise.name))?;
+        result.trace = Some(TraceResult { file, subject: *subject, threads: setup.threads });
+    }
+
+    progress.step();
+    let labelled: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
+    if !labelled.is_empty() {
+        let samples = if checker.quick { 10 } else { 12 };
+        let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, samples)?;
+        let folder = curves::run_criterion(catalog, &series)?;
+        result.curves = curves::read(&folder, exercise, &spec, checker.size(&spec))?;
+    }
+    Ok(result)
+}
+
+/// Writes the page and the charts: pure functions of the results and the trace files beside them.
+fn draw(results: &Results, out: &Path) -> Result<()> {
+    let mut timelines = BTreeMap::new();
+    for exercise in &results.exercises {
+        if let Some(trace) = &exercise.trace {
+            let path = out.join(&trace.file);
+            let trace = file::read(&path)
+                .with_context(|| format!("cannot read {}; make it again with: cargo xtask report", path.display()))?;
+            timelines.insert(exercise.path.clone(), Timeline::from(&trace));
+        }
+    }
+    let charts = out.join("charts");
+    // A chart of an earlier report that this one does not draw must not be taken for its own.
+    let _missing = fs::remove_dir_all(&charts);
+    for (name, drawn) in page::charts(results, &timelines) {
+        write_whole(&charts.join(name), drawn.as_bytes())?;
+    }
+    write_whole(&out.join("index.html"), page::render(results, &timelines).as_bytes())
+}
+
+fn summary(results: &Results) {
+    let mut rows = Vec::new();
+    for exercise in &results.exercises {
+        for subject in &exercise.subjects {
+            let name = if subject.subject == Subject::Reference { exercise.path.clone() } else { String::new() };
+            let mut row = vec![name, subject.subject.to_string(), format!("{} of {}", subject.points, subject.max_points)];
+            row.extend(subject.checks.iter().map(|check| format!("{} {}", check.check, screen::verdict(check.verdict, 0))));
+            rows.push(row);
+        }
+    }
+    for line in table(&rows) {
+        say(line);
+    }
+    say(format!("{} on {} cores", seconds(results.seconds), results.machine.cores));
+}

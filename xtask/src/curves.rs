@@ -1,0 +1,214 @@
+//! Run time by contender and threads: what is benched, and what Criterion stored of it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use lab::workload::{Axis, Setup, Spec};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    build,
+    catalog::{Catalog, Exercise},
+    check::cores,
+    driver::Workload,
+    measure,
+    process::{End, Run},
+    results::{Curves, Point, write_whole},
+};
+
+/// Timing all curves of one exercise may take this long.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// The variable by which the runner names the file with the [`Series`] to bench.
+pub const PLAN_VARIABLE: &str = "RACECOURSE_BENCH_PLAN";
+
+/// One curve: a contender at several numbers of threads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Series {
+    /// Criterion's group: the exercise's name.
+    pub exercise: String,
+    /// Criterion's function: `baseline`, `reference`, `yours`, or a peer's name.
+    pub contender: String,
+    /// The workload's program.
+    pub program: PathBuf,
+    /// Whom of it to run: `baseline`, `submission`, or the peer's name.
+    pub entry: String,
+    /// Size of the input.
+    pub size: u64,
+    /// Its seed.
+    pub seed: u64,
+    /// Criterion's values.
+    pub threads: Vec<usize>,
+    /// What they count.
+    pub axis: Axis,
+    /// How many samples at each.
+    pub samples: usize,
+    /// The digest of a right output.
+    pub digest: String,
+    /// No run may take longer.
+    pub limit: Duration,
+}
+
+impl Series {
+    /// Runs the contender once, and again, twice at the most, where something else took the cores that it should have had: a
+    /// curve shows what a program can do, and of three tries the least disturbed one says it best.
+    ///
+    /// # Errors
+    /// A [`crate::driver::Fault`] of the program, or a wrong output.
+    pub fn sample(&self, workload: &mut Workload, threads: usize) -> Result<Duration> {
+        let mut best: Option<(f64, f64)> = None;
+        for _ in 0..3 {
+            let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
+            if run.digest != self.digest {
+                bail!("wrong output: digest {} where the baseline's is {}", run.digest, self.digest);
+            }
+            let lost = run.waited.unwrap_or(0.0) / run.seconds;
+            if best.is_none_or(|(least, _)| lost < least) {
+                best = Some((lost, run.seconds));
+            }
+            // More threads than cores wait for each other, whatever else the machine does.
+            if threads > cores() || lost <= measure::cores_to_lose(self.axis) {
+                break;
+            }
+        }
+        let (_, seconds) = best.context("a contender is run at least once")?;
+        Ok(Duration::from_secs_f64(seconds))
+    }
+}
+
+/// The numbers of threads, processes or requests in flight of a curve.
+fn counts(axis: Axis, quick: bool) -> Vec<usize> {
+    match axis {
+        Axis::InFlight if quick => vec![4, 16],
+        Axis::InFlight => vec![1, 2, 4, 8, 16, 32],
+        Axis::Threads | Axis::Processes => {
+            let cores = cores();
+            let powers = std::iter::successors(Some(1), |count| Some(count * 2)).take_while(|count| *count < cores);
+            // One more point past the cores shows what oversubscription does.
+            let beyond = if quick { None } else { Some(cores * 2) };
+            powers.chain([cores]).chain(beyond).collect()
+        }
+    }
+}
+
+/// All series of one exercise; `programs` are the subjects' workloads by label, the course's own (or only) one first.
+///
+/// # Errors
+/// If the first program, which gives the baseline and the peers, fails.
+pub fn plan(
+    exercise: &Exercise,
+    programs: &[(String, PathBuf)],
+    seed: u64,
+    quick: bool,
+    samples: usize,
+) -> Result<(Spec, Vec<Series>)> {
+    let (_, first) = programs.first().context("there is no program to bench")?;
+    let limit = exercise.limit("speed");
+    let mut workload = Workload::start(first, None, &[], limit)?;
+    let spec = workload.spec.clone();
+    let size = if quick { spec.quick } else { spec.full };
+    let digest = workload.run("baseline", Setup { size, seed, threads: 1 })?.digest;
+    let series = |contender: &str, program: &PathBuf, entry: &str, threads: Vec<usize>| Series {
+        exercise: exercise.name.clone(),
+        contender: contender.to_owned(),
+        program: program.clone(),
+        entry: entry.to_owned(),
+        size,
+        seed,
+        threads,
+        axis: spec.axis,
+        samples,
+        digest: digest.clone(),
+        limit,
+    };
+    let mut all = vec![series("baseline", first, "baseline", vec![1])];
+    for (label, program) in programs {
+        all.push(series(label, program, "submission", counts(spec.axis, quick)));
+    }
+    for peer in workload.contenders.iter().filter(|name| !["baseline", "submission"].contains(&name.as_str())) {
+        let mut counts = counts(spec.axis, quick);
+        if quick {
+            // Where they end is what a first look is for.
+            counts.drain(..counts.len() - 1);
+        }
+        all.push(series(peer, first, peer, counts));
+    }
+    workload.quit()?;
+    Ok((spec, all))
+}
+
+#[derive(Deserialize)]
+struct Benchmark {
+    group_id: String,
+    function_id: Option<String>,
+    value_str: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    iters: Vec<f64>,
+    times: Vec<f64>,
+}
+
+/// The curves of `exercise` among what Criterion stored below `folder`: its raw samples, never its directory names.
+///
+/// # Errors
+/// If a stored file is damaged.
+pub fn read(folder: &Path, exercise: &Exercise, spec: &Spec, size: u64) -> Result<Option<Curves>> {
+    let mut contenders: BTreeMap<String, Vec<Point>> = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        open.extend(entries.flatten().filter(|entry| entry.path().is_dir()).map(|entry| entry.path()));
+        let file = folder.join("benchmark.json");
+        if !folder.ends_with("new") || !file.is_file() {
+            continue;
+        }
+        let benchmark: Benchmark = parse(&file)?;
+        let (Some(contender), Some(threads)) = (benchmark.function_id, benchmark.value_str) else { continue };
+        if benchmark.group_id != exercise.name {
+            continue;
+        }
+        let sample: Sample = parse(&folder.join("sample.json"))?;
+        let Ok(threads) = threads.parse() else { bail!("{} has a value that is no number", file.display()) };
+        let samples = sample.times.iter().zip(&sample.iters).map(|(time, runs)| time / runs / 1e9).collect();
+        contenders.entry(contender).or_default().push(Point { threads, samples });
+    }
+    for points in contenders.values_mut() {
+        points.sort_by_key(|point| point.threads);
+    }
+    Ok((!contenders.is_empty()).then(|| Curves { size, size_unit: spec.size_unit.clone(), axis: spec.axis, contenders }))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
+    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{} is damaged; run cargo bench again", file.display()))
+}
+
+/// Has Criterion time `all`, which are of one exercise, and returns the folder of what it stored.
+///
+/// # Errors
+/// If the bench cannot be built, or a contender fails; the message says which.
+pub fn run_criterion(catalog: &Catalog, all: &[Series]) -> Result<PathBuf> {
+    let folder = catalog.scratch().join("criterion");
+    let plan = catalog.scratch().join("bench-plan.json");
+    // What an earlier run stored must not be taken for this one's.
+    for exercise in all.iter().map(|series| &series.exercise) {
+        let _missing = fs::remove_dir_all(folder.join(exercise));
+    }
+    write_whole(&plan, &serde_json::to_vec(all)?)?;
+    let program = build::bench_program(&catalog.root, &catalog.target())?;
+    let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.clone().into())];
+    let arguments = vec!["--bench".into()];
+    let finished = Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT }.finish()?;
+    match finished.end {
+        End::Exited(0) => Ok(folder),
+        End::TimedOut => bail!("benching did not end within {} minutes", LIMIT.as_secs() / 60),
+        _ => bail!("benching failed:\n{}", finished.stderr.trim_end()),
+    }
+}

@@ -1,0 +1,23 @@
+//! The runner: one module a concern; the commands are thin over them.
+//!
+//! Data flows one way: [`catalog`], [`build`], run ([`process`], [`driver`]), evidence and verdict ([`check`], [`measure`]),
+//! [`results`], and the writers over those.
+
+pub mod build;
+pub mod catalog;
+pub mod chart;
+pub mod check;
+pub mod commands;
+pub mod curves;
+pub mod driver;
+pub mod grade;
+pub mod machine;
+pub mod measure;
+pub mod page;
+pub mod planted;
+pub mod process;
+pub mod results;
+pub mod screen;
+pub mod stage;
+pub mod traced;
+pub mod verify;

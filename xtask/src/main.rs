@@ -1,0 +1,24 @@
+//! The runner: parses the command line and hands over to the command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use xtask::{
+    commands::{Cli, run},
+    process::end_children_on_signals,
+    screen,
+};
+
+fn main() -> ExitCode {
+    // Clap ends the process with code 2 where it was used wrongly.
+    let cli = Cli::parse();
+    let outcome = end_children_on_signals().and_then(|()| run(cli));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            screen::warn(format!("error: {error:#}"));
+            let used_wrongly = error.chain().any(|cause| cause.is::<xtask::commands::Usage>());
+            ExitCode::from(if used_wrongly { 2 } else { 3 })
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What the verdicts rest on: models explored, pairs of runs, work and span.
+
+use std::fmt::Write;
+
+use lab::workload::Axis;
+use serde_json::Value;
+
+use super::{
+    TAKES,
+    html::{Cell, badge, table},
+};
+use crate::{
+    chart::{Layout, number, pairs, speedup, text::escape},
+    results::{CaseResult, CheckResult, Evidence, Pair, Record, Span, Speed, Subject, Verdict},
+};
+
+/// Appends the evidence of one check, where it has any.
+///
+/// `axis` is what the exercise's threads count, `id` is unique in the page.
+pub fn of(page: &mut String, check: &CheckResult, subject: Subject, axis: Axis, id: &str) {
+    models(page, &check.cases);
+    match &check.evidence {
+        Some(Evidence::Speed(speed)) => {
+            facts(page, "Speed, pair by pair", &speed_facts(speed, axis));
+            let draw = |layout| pairs::draw(speed, subject, layout);
+            if let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) {
+                write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
+            }
+        }
+        Some(Evidence::Span(span)) => facts(page, "Work and span", &span_facts(span)),
+        None => {}
+    }
+}
+
+fn facts(page: &mut String, heading: &str, facts: &[(&str, String)]) {
+    write!(page, "<h4>{heading}</h4>\n<dl class=\"facts\">\n").expect(TAKES);
+    for (term, value) in facts {
+        writeln!(page, "<div><dt>{term}</dt><dd>{}</dd></div>", escape(value)).expect(TAKES);
+    }
+    page.push_str("</dl>\n");
+}
+
+/// What the model checker explored: one row for each search.
+fn models(page: &mut String, cases: &[CaseResult]) {
+    let of_models =
+        |case: &'_ CaseResult| case.records.iter().filter(|record| record.kind == "model").cloned().collect::<Vec<_>>();
+    let rows: Vec<_> =
+        cases.iter().flat_map(|case| of_models(case).iter().flat_map(|r| model_rows(case, r)).collect::<Vec<_>>()).collect();
+    if rows.is_empty() {
+        return;
+    }
+    let head = ["model", "verdict", "pass", "executions", "time", "bound"].map(str::to_owned);
+    write!(page, "<h4>Executions explored</h4>\n{}", table("models", &head, &rows)).expect(TAKES);
+}
+
+/// A record as `lab::model` writes it: `{name, verdict, passes: [{name, executions, seconds}], preemption_bound, cut}`.
+/// Parts that are not there are told as not told.
+fn model_rows(case: &CaseResult, record: &Record) -> Vec<Vec<Cell>> {
+    let data = &record.data;
+    let name = data.get("name").and_then(Value::as_str).unwrap_or(&case.name);
+    let bound = match (data.get("preemption_bound").and_then(Value::as_u64), data.get("cut").and_then(Value::as_bool)) {
+        (_, Some(false)) => "none: everything explored".into(),
+        (Some(most), _) => format!("at most {} a thread", number::counted(most as usize, "preemption", "preemptions")),
+        (None, Some(true)) => "a limit ended the search".into(),
+        (None, None) => "not told".into(),
+    };
+    let verdict = match data.get("verdict").and_then(Value::as_str) {
+        Some("pass") => badge(Verdict::Pass, "pass"),
+        Some("fail") => badge(Verdict::Fail, "fail"),
+        _ => badge(case.verdict, &case.verdict.to_string()),
+    };
+    let nothing = Vec::new();
+    let passes = data.get("passes").and_then(Value::as_array).unwrap_or(&nothing);
+    let row = |pass: &Value| {
+        let told = |text: Option<String>| text.unwrap_or_else(|| "not told".into());
+        vec![
+            Cell::text(format!("<code>{}</code>", escape(name))),
+            Cell::text(verdict.clone()),
+            Cell::text(told(pass.get("name").and_then(Value::as_str).map(escape))),
+            Cell::number(told(pass.get("executions").and_then(Value::as_u64).map(number::count))),
+            Cell::number(told(pass.get("seconds").and_then(Value::as_f64).map(number::seconds))),
+            Cell::text(escape(&bound)),
+        ]
+    };
+    if passes.is_empty() { vec![row(data)] } else { passes.iter().map(row).collect() }
+}
+
+fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
+    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs } = speed;
+    let clean: Vec<&Pair> = pairs.iter().filter(|pair| pair.clean).collect();
+    let cores = |pairs: &[&Pair]| {
+        pairs.iter().filter_map(|pair| pair.effective_cores).flatten().filter(|c| c.is_finite()).min_by(f64::total_cmp)
+    };
+    let all: Vec<&Pair> = pairs.iter().collect();
+    let ratio = match (ratio, interval) {
+        (Some(ratio), Some([low, high])) => {
+            format!("{}, {} interval {} to {}", digits(*ratio), confidence_of(*confidence), digits(*low), digits(*high))
+        }
+        (Some(ratio), None) => format!("{}, too few clean pairs for an interval", digits(*ratio)),
+        (None, _) => "none: no pair was clean".into(),
+    };
+    let mut facts = vec![
+        ("Against", format!("{against}, both {}", speedup::place(axis, *threads))),
+        ("Input", format!("{} {size_unit}", number::count(*size))),
+        ("Median ratio of times", ratio),
+        ("Pairs", format!("{} clean of {}", clean.len(), pairs.len())),
+    ];
+    let told = |cores: Option<f64>| cores.map_or_else(|| "not told by the system".into(), digits);
+    // Who waits for a network has no cores to lose; see `measure`.
+    if axis == Axis::InFlight {
+        return facts;
+    }
+    facts.push((
+        "Fewest effective cores",
+        match (cores(&clean), cores(&all)) {
+            (Some(of_clean), Some(of_all)) if of_all < of_clean => {
+                format!("{} in a clean pair, {} in any", digits(of_clean), digits(of_all))
+            }
+            (of_clean, of_all) => told(of_clean.or(of_all)),
+        },
+    ));
+    facts
+}
+
+fn confidence_of(confidence: f64) -> String {
+    let text = format!("{:.1}", confidence * 100.0);
+    format!("{} %", text.trim_end_matches(".0"))
+}
+
+/// A ratio or a number of cores: two decimals.
+fn digits(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn span_facts(span: &Span) -> Vec<(&'static str, String)> {
+    let Span { unit, size, work, span, burdened_span, forks, wanted } = span;
+    let over = |span: u64| match span {
+        0 => "not defined: the span is 0".into(),
+        span => number::mean(*work as f64 / span as f64),
+    };
+    vec![
+        ("Parallelism", format!("{}; {} for full points", over(*span), number::mean(*wanted))),
+        ("Burdened", over(*burdened_span)),
+        ("Work", format!("{} {unit} at size {}", number::count(*work), number::count(*size))),
+        ("Span", format!("{} {unit}", number::count(*span))),
+        ("Forks", number::count(*forks)),
+    ]
+}

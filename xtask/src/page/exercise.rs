@@ -1,0 +1,202 @@
+//! One exercise in the page: its curve, its checks, the evidence, the thread timeline.
+
+use std::fmt::Write;
+
+use lab::workload::Axis;
+
+use super::{
+    TAKES, anchor, capital, evidence,
+    html::{Cell, badge, beside, command, table},
+    name, points_of,
+};
+use crate::{
+    chart::{
+        Layout,
+        measured::{Measured, Missing, Speedups, Time},
+        number, speedup,
+        text::escape,
+        timeline::{self, Timeline},
+    },
+    results::{CheckResult, Curves, ExerciseResult, Results, SubjectResult, TraceResult, Verdict},
+};
+
+/// Appends the section of one exercise.
+pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, timeline: Option<&Timeline>) {
+    let ExerciseResult { path, title, kind, summary, subjects, curves, trace } = exercise;
+    let (id, name) = (anchor(path), name(path));
+    write!(
+        page,
+        "<section class=\"exercise\" id=\"{id}\" aria-labelledby=\"{id}-heading\">\n\
+         <p class=\"eyebrow\"><code>{}</code> \u{b7} {}</p>\n<h2 id=\"{id}-heading\">{}</h2>\n<p class=\"summary\">{}</p>\n",
+        escape(path),
+        escape(&kind.replace('-', " ")),
+        escape(title),
+        escape(summary),
+    )
+    .expect(TAKES);
+    // Where nobody was benched, nothing says what the exercise's threads are; most are threads.
+    let axis = curves.as_ref().map_or(Axis::Threads, |curves| curves.axis);
+    curve(page, exercise, curves.as_ref(), results.machine.cores);
+    if subjects.is_empty() {
+        missing(page, "Nobody's work was checked in this report.", &format!("cargo xtask check {name}"), "checks yours");
+    }
+    for subject in subjects {
+        checks(page, subject, axis, &id);
+    }
+    traced(page, path, trace.as_ref(), timeline, axis);
+    let spans = subjects.iter().flat_map(|subject| &subject.checks).any(|check| check.check == "span");
+    let instruments = ["check", "bench", "trace"].into_iter().chain(spans.then_some("span"));
+    let again: Vec<_> = instruments.map(|instrument| command(&format!("cargo xtask {instrument} {name}"))).collect();
+    let all = command(&format!("cargo xtask {}", results.command));
+    writeln!(page, "<p class=\"again\">Run it again: {}; the whole report: {all}.</p>\n</section>", again.join(" "))
+        .expect(TAKES);
+}
+
+/// What is not there, and the command that makes it.
+fn missing(page: &mut String, what: &str, make: &str, does: &str) {
+    writeln!(page, "<p class=\"missing\">{} {} {}.</p>", escape(what), command(make), escape(does)).expect(TAKES);
+}
+
+fn curve(page: &mut String, exercise: &ExerciseResult, curves: Option<&Curves>, cores: usize) {
+    let make = format!("cargo xtask bench {}", name(&exercise.path));
+    let Some(curves) = curves else {
+        return missing(page, "No run times are in this report.", &make, "measures them");
+    };
+    let draw = |layout| speedup::draw(&exercise.path, curves, cores, layout);
+    match (draw(Layout::Wide), draw(Layout::Narrow), Speedups::new(curves)) {
+        (Ok(wide), Ok(narrow), Ok(speedups)) => {
+            let id = format!("{}-speedup", anchor(&exercise.path));
+            write!(page, "<figure>\n{}{}</figure>\n", wide.inline(&id), narrow.inline(&id)).expect(TAKES);
+            write!(page, "<details>\n<summary>The numbers of this chart</summary>\n{}</details>\n", numbers(curves, &speedups))
+                .expect(TAKES);
+        }
+        (Err(Missing::Baseline), ..) => {
+            missing(page, "The sequential program has no usable run time, so there is no speedup.", &make, "measures it");
+        }
+        _ => missing(page, "Only the sequential program was measured.", &make, "measures everybody"),
+    }
+}
+
+/// The chart as a table.
+fn numbers(curves: &Curves, speedups: &Speedups) -> String {
+    let head = ["", speedup::unit(curves.axis), "median time", "speedup", "95 % interval", "runs"].map(str::to_owned);
+    let mut rows = vec![vec![
+        Cell::text("sequential".into()),
+        Cell::number("\u{2013}".into()),
+        Cell::number(number::seconds(speedups.baseline.median)),
+        Cell::number("1\u{d7}".into()),
+        Cell::number("\u{2013}".into()),
+        Cell::number(runs(&speedups.baseline)),
+    ]];
+    for contender in speedups.contenders.iter().rev() {
+        rows.extend(contender.points.iter().map(|point| {
+            let Measured { threads, time, speedup, interval } = point;
+            vec![
+                Cell::text(escape(&contender.name)),
+                Cell::number(number::count(*threads as u64)),
+                Cell::number(number::seconds(time.median)),
+                Cell::number(number::times(*speedup)),
+                Cell::number(interval.map_or_else(
+                    || "too few runs".into(),
+                    |[low, high]| format!("{} to {}", number::times(low), number::times(high)),
+                )),
+                Cell::number(runs(time)),
+            ]
+        }));
+    }
+    table("numbers", &head, &rows)
+}
+
+fn runs(time: &Time) -> String {
+    let runs = number::count(time.samples.len() as u64);
+    match time.dropped {
+        0 => runs,
+        dropped => {
+            format!("{runs} (and {} that {} no time)", number::count(dropped as u64), if dropped == 1 { "is" } else { "are" })
+        }
+    }
+}
+
+fn checks(page: &mut String, subject: &SubjectResult, axis: Axis, id: &str) {
+    let whose = capital(&subject.subject.to_string());
+    writeln!(page, "<h3>{whose} {}</h3>", points_of(subject.points, subject.max_points)).expect(TAKES);
+    if subject.checks.is_empty() {
+        page.push_str("<p class=\"missing\">No check was made.</p>\n");
+        return;
+    }
+    let head = ["check", "verdict", "points", "finding", "cases", "time"].map(str::to_owned);
+    let rows: Vec<_> = subject.checks.iter().map(row).collect();
+    page.push_str(&table("checks", &head, &rows));
+    for check in &subject.checks {
+        failures(page, check);
+    }
+    for (i, check) in subject.checks.iter().enumerate() {
+        evidence::of(page, check, subject.subject, axis, &format!("{id}-{}-{i}", subject.subject));
+    }
+}
+
+fn row(check: &CheckResult) -> Vec<Cell> {
+    let CheckResult { check, verdict, points, max_points, summary, seconds, cases, .. } = check;
+    let points = match verdict {
+        Verdict::Pass | Verdict::Fail => format!("{} of {}", number::points(*points), number::points(*max_points)),
+        Verdict::NotMeasurable | Verdict::Error => "costs none".into(),
+    };
+    let passed = cases.iter().filter(|case| case.verdict == Verdict::Pass).count();
+    let cases = if cases.is_empty() { "\u{2013}".into() } else { format!("{passed} of {}", cases.len()) };
+    vec![
+        Cell::text(escape(check)),
+        Cell::text(badge(*verdict, &verdict.to_string())),
+        Cell::number(points),
+        Cell::text(escape(summary)),
+        Cell::number(cases),
+        Cell::number(number::seconds(*seconds)),
+    ]
+}
+
+fn failures(page: &mut String, check: &CheckResult) {
+    for case in check.cases.iter().filter(|case| case.verdict != Verdict::Pass) {
+        let message = case.message.as_deref().unwrap_or("It left no message.");
+        // A table of steps is scrolled; sentences are wrapped.
+        let class = if message.lines().any(|line| line.trim().contains("   ")) { " class=\"columns\"" } else { "" };
+        write!(
+            page,
+            "<details class=\"case\" open>\n<summary>{} <code>{}</code> <small>{}, {}</small></summary>\n\
+             <pre{class} tabindex=\"0\" role=\"region\" aria-label=\"message of {}\">{}</pre>\n</details>\n",
+            badge(case.verdict, &case.verdict.to_string()),
+            escape(&case.name),
+            escape(&check.check),
+            number::seconds(case.seconds),
+            escape(&case.name),
+            escape(message.trim_matches('\n')),
+        )
+        .expect(TAKES);
+    }
+}
+
+fn traced(page: &mut String, path: &str, trace: Option<&TraceResult>, timeline: Option<&Timeline>, axis: Axis) {
+    page.push_str("<h3>Threads over time</h3>\n");
+    let make = format!("cargo xtask trace {}", name(path));
+    let Some(trace) = trace else {
+        return missing(page, "No run was traced for this report.", &make, "traces one");
+    };
+    let draw = |layout| timeline.and_then(|timeline| timeline::draw(path, trace.subject, timeline, layout));
+    match (draw(Layout::Wide), draw(Layout::Narrow)) {
+        (Some(wide), Some(narrow)) => {
+            let id = format!("{}-timeline", anchor(path));
+            write!(page, "<figure>\n{}{}</figure>\n", wide.inline(&id), narrow.inline(&id)).expect(TAKES);
+        }
+        _ if timeline.is_none() => missing(page, "The trace could not be read.", &make, "makes a new one"),
+        _ => missing(page, "The trace holds no span of any length.", &make, "makes a new one"),
+    }
+    let file = match beside(&trace.file) {
+        Some(target) => format!("<a href=\"{target}\">{}</a>", escape(&trace.file)),
+        None => command(&trace.file),
+    };
+    writeln!(
+        page,
+        "<p class=\"note\">Every span of this run ({} {}): {file}. Drag the file into ui.perfetto.dev or open it in chrome://tracing.</p>",
+        trace.subject,
+        speedup::place(axis, trace.threads),
+    )
+    .expect(TAKES);
+}

@@ -1,0 +1,322 @@
+//! `results.json`: the only stored model. The report, the charts and every grader's format are made from it alone.
+
+use std::{collections::BTreeMap, fmt, fs, io::Write, path::Path};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The version of the format that this runner writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Everything that one command found out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// [`FORMAT_VERSION`] of the runner that wrote it.
+    pub format_version: u32,
+    /// The command that made it: `report`, `report --quick`, `grade`, `check`.
+    pub command: String,
+    /// When the command began, RFC 3339 in UTC.
+    pub started: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// The commit of the course, with `+` where the tree had changes; absent outside a repository.
+    pub commit: Option<String>,
+    /// What it ran on.
+    pub machine: Machine,
+    /// The seed of every input.
+    pub seed: u64,
+    /// One for each exercise, in the order of the course.
+    pub exercises: Vec<ExerciseResult>,
+}
+
+/// What a result was measured on. Seconds of two machines are never compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// `linux x86_64`.
+    pub platform: String,
+    /// The processor's own name, where the system tells it.
+    pub processor: Option<String>,
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// Main memory in bytes, where the system tells it.
+    pub memory: Option<u64>,
+    /// The frequency governor of the first core, where the system tells it.
+    pub governor: Option<String>,
+    /// `rustc --version`.
+    pub rustc: String,
+    /// Whether the system says how long a thread waited for a core (`/proc/<pid>/task/<tid>/schedstat`).
+    pub schedstat: bool,
+}
+
+/// One exercise: who was checked, and what was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExerciseResult {
+    /// Its folder: `threads/spin_lock`.
+    pub path: String,
+    /// Its title.
+    pub title: String,
+    /// `implement`, `fix`, `optimise`, `write-tests` or `investigate`.
+    pub kind: String,
+    /// The one idea that it teaches.
+    pub summary: String,
+    /// The reference, the learner's work (`yours`), a `submission`.
+    pub subjects: Vec<SubjectResult>,
+    /// Run time by contender and threads; empty where nothing was benched.
+    pub curves: Option<Curves>,
+    /// One traced run, in files beside `results.json`.
+    pub trace: Option<TraceResult>,
+}
+
+/// Whose code it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The course's own solution.
+    Reference,
+    /// The learner's work in `exercises/`.
+    Yours,
+    /// Files handed in.
+    Submission,
+    /// A planted submission of `solutions/*/mutants` or `variants`.
+    Planted,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reference => "reference",
+            Self::Yours => "yours",
+            Self::Submission => "submission",
+            Self::Planted => "planted",
+        })
+    }
+}
+
+/// All checks of one subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubjectResult {
+    /// Whose code.
+    pub subject: Subject,
+    /// Points reached. Checks that are not measurable, or failed by the runner's own fault, count in neither sum.
+    pub points: f64,
+    /// Points that could be reached.
+    pub max_points: f64,
+    /// In the order in which they were made.
+    pub checks: Vec<CheckResult>,
+}
+
+/// What a check or a case of it came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// The machine was too busy, or the platform lacks something: costs no points.
+    NotMeasurable,
+    /// The runner's own fault: costs no points.
+    Error,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::NotMeasurable => "not measurable",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// One check: `tests`, `model`, `trace`, `span` or `speed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// Its name.
+    pub check: String,
+    /// The verdict over all cases.
+    pub verdict: Verdict,
+    /// Points reached.
+    pub points: f64,
+    /// What it is worth.
+    pub max_points: f64,
+    /// One sentence: the finding.
+    pub summary: String,
+    /// How long it ran, building left out.
+    pub seconds: f64,
+    /// One for each test; empty for `span` and `speed`, which are one measurement.
+    pub cases: Vec<CaseResult>,
+    /// What the verdict of a measurement rests on.
+    pub evidence: Option<Evidence>,
+}
+
+/// One test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// The test function's name.
+    pub name: String,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// How long it ran.
+    pub seconds: f64,
+    /// Why it did not pass, for the learner; bounded. Absent where it passed.
+    pub message: Option<String>,
+    /// What the test recorded through `lab::evidence`, in order.
+    pub records: Vec<Record>,
+}
+
+/// A record that a test made through `lab::evidence`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What it is about: `model`, `trace`, ..
+    pub kind: String,
+    /// Its content.
+    pub data: serde_json::Value,
+}
+
+/// What the verdict of a measurement rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// A paired comparison of run times.
+    Speed(Speed),
+    /// Work and span.
+    Span(Span),
+}
+
+/// A paired comparison: run times of the subject over those of its opponent, each pair run back to back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// Whom it was compared with: `reference`, `baseline`, or a peer's name.
+    pub against: String,
+    /// Size of the input.
+    pub size: u64,
+    /// In what unit.
+    pub size_unit: String,
+    /// Threads of both.
+    pub threads: usize,
+    /// The median of the ratios of the clean pairs; below 1 the subject is faster. Absent without a clean pair.
+    pub ratio: Option<f64>,
+    /// Its distribution-free interval.
+    pub interval: Option<[f64; 2]>,
+    /// How sure the interval is, from 0 to 1.
+    pub confidence: f64,
+    /// Every pair, in the order run.
+    pub pairs: Vec<Pair>,
+}
+
+/// Two runs back to back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Seconds of the subject.
+    pub subject: f64,
+    /// Seconds of its opponent.
+    pub opponent: f64,
+    /// The cores that each of the two runs had, by the time its threads waited for one; absent where unknown.
+    pub effective_cores: Option<[f64; 2]>,
+    /// Whether it counts: nothing else took the cores that the runs asked for.
+    pub clean: bool,
+}
+
+/// Work and span, in the workload's cost units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// What a unit is.
+    pub unit: String,
+    /// Size of the input.
+    pub size: u64,
+    /// All units together.
+    pub work: u64,
+    /// Units on the longest chain.
+    pub span: u64,
+    /// The same with a burden for each fork.
+    pub burdened_span: u64,
+    /// How often it forked.
+    pub forks: u64,
+    /// Least parallelism (work over span) for full points.
+    pub wanted: f64,
+}
+
+/// Run times by contender and threads, from Criterion's raw samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Curves {
+    /// Size of the input.
+    pub size: u64,
+    /// In what unit.
+    pub size_unit: String,
+    /// `threads`, `processes` or `in_flight`.
+    pub axis: lab::workload::Axis,
+    /// One for each contender: `baseline`, `reference`, `yours`, or a peer's name.
+    pub contenders: BTreeMap<String, Vec<Point>>,
+}
+
+/// All samples at one number of threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Threads, processes or requests in flight.
+    pub threads: usize,
+    /// Seconds of one run, one for each sample.
+    pub samples: Vec<f64>,
+}
+
+/// A traced run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TraceResult {
+    /// The Chrome trace file, relative to the folder of `results.json`.
+    pub file: String,
+    /// Whose run it is.
+    pub subject: Subject,
+    /// Threads of the run.
+    pub threads: usize,
+}
+
+impl Results {
+    /// Reads a stored result.
+    ///
+    /// # Errors
+    /// If the file is missing, damaged, or of a newer format; the message names the file and the command that makes a new one.
+    pub fn read(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}; make it with: cargo xtask report"))?;
+        let value: serde_json::Value = serde_json::from_str(&text)
+            .with_context(|| format!("{shown} is damaged; make a new one with: cargo xtask report"))?;
+        match value.get("format_version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version > u64::from(FORMAT_VERSION) => bail!(
+                "{shown} has format {version}, and this runner reads up to {FORMAT_VERSION}; update the course, or make a new one with: cargo xtask report"
+            ),
+            Some(_) => {}
+            None => bail!("{shown} carries no format_version; make a new one with: cargo xtask report"),
+        }
+        serde_json::from_value(value).with_context(|| format!("{shown} is damaged; make a new one with: cargo xtask report"))
+    }
+
+    /// Writes it beside its place first and renames it then: a reader never meets half a file.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        write_whole(path, text.as_bytes())
+    }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// If the folder cannot be made or written.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path.parent().context("a file has a folder")?;
+    let attempt = || -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(content)?;
+        // tempfile makes files that only their owner may read; a report is for everyone.
+        #[cfg(unix)]
+        fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    attempt().with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,454 @@
+//! The report page and its charts, over made-up results of every shape.
+
+mod sample;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use lab::workload::Axis;
+use xtask::{
+    chart::{
+        Chart, Layout,
+        measured::Missing,
+        number, pairs, speedup, text,
+        timeline::{self, Row, Slice, Timeline},
+    },
+    page,
+    results::{Curves, Evidence, ExerciseResult, Point, Results, Subject, Verdict},
+};
+
+const LAYOUTS: [Layout; 2] = [Layout::Wide, Layout::Narrow];
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
+    Some(&tag[start..start + tag[start..].find('"')?])
+}
+
+fn number_of(tag: &str, name: &str) -> f64 {
+    attribute(tag, name).and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{tag} has no number {name}"))
+}
+
+/// A text as it stands in the picture: what it says, and left, top, right and bottom in units of the drawing.
+#[derive(Debug)]
+struct Boxed {
+    says: String,
+    sides: [f64; 4],
+}
+
+fn texts(svg: &str) -> Vec<Boxed> {
+    let of = |element: &str| {
+        let (tag, rest) = element.split_once('>').expect("a tag ends");
+        let says = rest.split("</text>").next().expect("an element ends");
+        let says =
+            says.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&#39;", "'");
+        let says = says.replace("&amp;", "&");
+        let (x, y, size) = (number_of(tag, "x"), number_of(tag, "y"), number_of(tag, "font-size"));
+        let width = text::width(&says, size, attribute(tag, "font-weight") == Some("bold"));
+        let left = match attribute(tag, "text-anchor") {
+            Some("end") => x - width,
+            Some("middle") => x - width / 2.0,
+            _ => x,
+        };
+        Boxed { says, sides: [left, y - 0.6 * size, left + width, y + 0.6 * size] }
+    };
+    svg.split("<text").skip(1).map(of).collect()
+}
+
+/// No text leaves the canvas, and none covers another.
+fn assert_texts_have_room(chart: &Chart, what: &str) {
+    let svg = chart.file();
+    let canvas: Vec<f64> =
+        attribute(&svg, "viewBox").expect("a box").split(' ').map(|side| side.parse().expect("a number")).collect();
+    let texts = texts(&svg);
+    assert!(texts.len() > 2, "{what}: a chart without words");
+    for Boxed { says, sides: [left, top, right, bottom] } in &texts {
+        let inside = *left >= 0.0 && *top >= 0.0 && *right <= canvas[2] && *bottom <= canvas[3];
+        assert!(inside, "{what}: {says:?} at {left} {top} {right} {bottom} leaves {canvas:?}");
+    }
+    for (i, one) in texts.iter().enumerate() {
+        for other in &texts[i + 1..] {
+            let apart = (0..2)
+                .any(|side| one.sides[side] + 0.5 >= other.sides[side + 2] || other.sides[side] + 0.5 >= one.sides[side + 2]);
+            assert!(apart, "{what}: {one:?} and {other:?} cover each other");
+        }
+    }
+}
+
+/// Every tag is closed in its order, every id is there once.
+fn assert_well_formed(markup: &str) {
+    let mut open = Vec::new();
+    let mut ids = BTreeSet::new();
+    let mut rest = markup;
+    while let Some(start) = rest.find('<') {
+        let end = start + rest[start..].find('>').expect("a tag ends");
+        let tag = &rest[start + 1..end];
+        if let Some(id) = attribute(&rest[start..end], "id") {
+            assert!(ids.insert(id.to_owned()), "two elements are called {id}");
+        }
+        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        match tag {
+            _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(name), "before {}", &rest[start..]),
+            _ if tag.starts_with('!') || tag.ends_with('/') || name == "meta" => {}
+            _ => open.push(name),
+        }
+        rest = &rest[end + 1..];
+    }
+    assert!(open.is_empty(), "not closed: {open:?}");
+    for reference in markup.split("aria-labelledby=\"").chain(markup.split("aria-describedby=\"")).skip(1) {
+        let id = reference.split('"').next().unwrap_or_default();
+        assert!(id.contains(['<', ' ']) || ids.contains(id), "nothing is called {id}");
+    }
+}
+
+fn curves(axis: Axis, contenders: &[(&str, Vec<Point>)]) -> Curves {
+    let contenders = contenders.iter().map(|(name, points)| ((*name).to_owned(), points.clone())).collect();
+    Curves { size: 4_194_304, size_unit: "keys".into(), axis, contenders }
+}
+
+fn find<'a>(results: &'a Results, path: &str) -> &'a ExerciseResult {
+    results.exercises.iter().find(|exercise| exercise.path == path).expect("it is in the sample")
+}
+
+#[test]
+fn the_same_results_are_the_same_bytes() {
+    let (results, traces) = (sample::results(2), sample::traces());
+    assert_eq!(page::render(&results, &traces), page::render(&results.clone(), &traces.clone()));
+    assert_eq!(page::charts(&results, &traces), page::charts(&results, &traces));
+    assert_eq!(page::charts(&results, &traces).len(), 7);
+}
+
+#[test]
+fn page_and_files_are_well_formed_and_load_nothing() {
+    for cores in [1, 2, 8] {
+        let (results, traces) = (sample::results(cores), sample::traces());
+        let page = page::render(&results, &traces);
+        assert_well_formed(&page);
+        for outside in ["http:", "https:", "//www", " src=", "url(", "@import", "<script", "<link", "<iframe", "<img", " onload"]
+        {
+            assert!(!page.contains(outside), "the page holds {outside}");
+        }
+        for (name, file) in page::charts(&results, &traces) {
+            assert_well_formed(&file);
+            assert!(file.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\""), "{name}");
+            assert!(file.contains("role=\"img\"") && file.contains("<title") && file.contains("<desc"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn headings_do_not_skip_a_level() {
+    let page = page::render(&sample::results(2), &sample::traces());
+    let levels: Vec<u32> = page.split("<h").skip(1).filter_map(|rest| rest.chars().next()?.to_digit(10)).collect();
+    assert_eq!((levels.first(), levels.iter().filter(|level| **level == 1).count()), (Some(&1), 1));
+    assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
+}
+
+#[test]
+fn texts_have_room_whatever_the_names_and_however_many() {
+    let names = [
+        "rayon",
+        "chili",
+        "a crate with a name that is longer than the chart is wide, and then some more of it",
+        "WWWWWWWWWWWWWWWWWWWWWWWWW",
+        "并行归并排序并行归并排序并行归并排序",
+        "<b>&amp;\"quoted\"</b>",
+        "tbb\u{202e}\n\u{7}",
+        "libstdc++",
+        "x",
+        "std",
+        "parlay",
+        "ips4o",
+    ];
+    for cores in [1, 2, 8, 64] {
+        for axis in [Axis::Threads, Axis::Processes, Axis::InFlight] {
+            for places in [&[1][..], &[2], &[4], &[1, 2], &[1, 2, 3, 4], &[1, 2, 4, 8, 16, 32, 64, 128], &[8, 1000], &[3, 4]] {
+                for peers in [0, 1, 5, names.len()] {
+                    let times: Vec<_> = places.iter().map(|p| (*p, 0.2 / *p as f64)).collect();
+                    let mut list = vec![("baseline", sample::points(9, &[(1, 0.18)])), ("yours", sample::points(9, &times))];
+                    list.extend(names[..peers].iter().map(|name| (*name, sample::points(9, &times))));
+                    let path = "algorithms/an_exercise_with_quite_a_long_name_of_its_own";
+                    for layout in LAYOUTS {
+                        let chart = speedup::draw(path, &curves(axis, &list), cores, layout).expect("a chart");
+                        let what = format!("{axis:?}, {cores} cores, {places:?}, {peers} peers, {layout:?}");
+                        assert_texts_have_room(&chart, &what);
+                        assert_well_formed(&chart.file());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pairs_have_room() {
+    for exercise in sample::results(2).exercises {
+        for check in exercise.subjects.into_iter().flat_map(|subject| subject.checks) {
+            let Some(Evidence::Speed(mut speed)) = check.evidence else { continue };
+            for against in ["rayon", "a peer with a name that is wider than any picture of the pairs can be, which is cut then"] {
+                speed.against = against.into();
+                speed.pairs[0].subject = f64::NAN;
+                speed.pairs[1].opponent *= 3.0;
+                for layout in LAYOUTS {
+                    let chart = pairs::draw(&speed, Subject::Yours, layout).expect("a chart");
+                    assert_texts_have_room(&chart, against);
+                    assert_well_formed(&chart.file());
+                    assert!(!chart.file().contains("NaN"));
+                    // Each dot is a disc and a rim; the pair without a ratio has none.
+                    assert_eq!(chart.file().matches("<circle").count(), 2 * (speed.pairs.len() - 1));
+                }
+            }
+            speed.pairs.clear();
+            assert_eq!(pairs::draw(&speed, Subject::Yours, Layout::Wide), None);
+        }
+    }
+}
+
+#[test]
+fn timelines_have_room_and_stay_small() {
+    let row = |i: usize| Row {
+        process: format!(
+            "process {} with a name that goes on and on and on, further than the picture is wide, I am afraid",
+            i % 3
+        ),
+        thread: if i.is_multiple_of(2) { format!("tokio-runtime-worker number {i} of many") } else { format!("w{i}") },
+        slices: (0..4000)
+            .map(|k| {
+                let start = f64::from(k) * 100.0 + (i * 7 % 13) as f64;
+                Slice {
+                    name: format!("kind {} of the work that is done", k % 9),
+                    start_us: start,
+                    end_us: start + 90.0,
+                    depth: 0,
+                }
+            })
+            .collect(),
+    };
+    for count in [1, 2, 8, 20, 40, 100] {
+        let timeline = Timeline { rows: (0..count).map(row).collect() };
+        for layout in LAYOUTS {
+            let chart = timeline::draw("algorithms/merge_sort", Subject::Yours, &timeline, layout).expect("a chart");
+            assert_texts_have_room(&chart, &format!("{count} rows, {layout:?}"));
+            assert_well_formed(&chart.file());
+            assert!(chart.file().len() < 60_000, "{count} rows: {} bytes", chart.file().len());
+        }
+    }
+    // Thousands of short spans of unlike length and kind: no two pixels of a row look the same.
+    let short = |thread: usize| {
+        let lengths = sample::samples(60.0, 2000, thread as u64 + 1);
+        let slices = lengths.iter().enumerate().map(|(k, length)| {
+            let start = k as f64 * 100.0 + length;
+            Slice { name: format!("kind {}", (k * 7 + thread) % 9), start_us: start, end_us: start + 90.0 - length, depth: 0 }
+        });
+        Row { process: "p".into(), thread: format!("thread {thread}"), slices: slices.collect() }
+    };
+    let restless = Timeline { rows: (0..64).map(short).collect() };
+    let chart = timeline::draw("async/crawler", Subject::Yours, &restless, Layout::Wide).expect("a chart");
+    assert!(chart.file().len() < 60_000, "{} bytes", chart.file().len());
+    let busy = sample::crawler_trace(200_000);
+    let chart = timeline::draw("async/crawler", Subject::Yours, &busy, Layout::Wide).expect("a chart");
+    assert!(chart.file().len() < 60_000, "{} bytes", chart.file().len());
+}
+
+#[test]
+fn untrusted_text_stays_text() {
+    let attack = "<script>alert(1)</script>\" onload=\"x' & \u{1b}[31m";
+    let mut results = sample::results(2);
+    let exercise = &mut results.exercises[2];
+    exercise.title = attack.into();
+    exercise.summary = attack.into();
+    exercise.kind = attack.into();
+    exercise.path = "async/crawler\"><script>".into();
+    let curves = exercise.curves.as_mut().expect("curves");
+    let points = curves.contenders["yours"].clone();
+    curves.contenders.insert(attack.into(), points);
+    curves.size_unit = attack.into();
+    for check in exercise.subjects.iter_mut().flat_map(|subject| &mut subject.checks) {
+        check.check = attack.into();
+        check.summary = attack.into();
+        for case in &mut check.cases {
+            case.name = attack.into();
+            case.verdict = Verdict::Fail;
+            case.message = Some(attack.into());
+        }
+    }
+    let trace = exercise.trace.as_mut().expect("a trace");
+    trace.file = "traces/\"><script>.json".into();
+    let mut timeline = sample::crawler_trace(4);
+    timeline.rows[0].thread = attack.into();
+    timeline.rows[0].slices[0].name = attack.into();
+    let traces = BTreeMap::from([(exercise.path.clone(), timeline)]);
+    results.command = attack.into();
+    results.commit = Some(attack.into());
+    results.started = attack.into();
+    results.machine.rustc = attack.into();
+
+    let page = page::render(&results, &traces);
+    assert!(!page.contains("<script") && !page.contains("onload=\"") && !page.contains('\u{1b}'));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot; onload=&quot;x&#39; &amp; \u{fffd}[31m"));
+    assert_well_formed(&page);
+    for file in page::charts(&results, &traces).values() {
+        assert!(!file.contains("<script") && !file.contains('\u{1b}'));
+        assert_well_formed(file);
+    }
+}
+
+#[test]
+fn a_title_says_the_numbers_that_the_samples_give() {
+    let median = |points: &[Point], threads: usize| {
+        let mut samples = points.iter().find(|point| point.threads == threads).expect("measured there").samples.clone();
+        samples.sort_by(f64::total_cmp);
+        (samples[(samples.len() - 1) / 2] + samples[samples.len() / 2]) / 2.0
+    };
+    for (cores, places) in [(1, 1), (2, 2), (8, 8)] {
+        let results = sample::results(cores);
+        let exercise = find(&results, "algorithms/merge_sort");
+        let curves = exercise.curves.as_ref().expect("curves");
+        let baseline = median(&curves.contenders["baseline"], 1);
+        let times = |name: &str| format!("{:.2}\u{d7}", baseline / median(&curves.contenders[name], places));
+        let expected = format!(
+            "Your merge sort is {} as fast as sequential on {places} {}; reference\u{a0}{}, rayon\u{a0}{}",
+            times("yours"),
+            if places == 1 { "thread" } else { "threads" },
+            times("reference"),
+            times("rayon"),
+        );
+        let chart = speedup::draw(&exercise.path, curves, cores, Layout::Wide).expect("a chart");
+        assert_eq!(chart.finding, expected);
+        // The same is drawn, and the label at the end of the learner's line is that of its last point.
+        let drawn: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
+        assert!(drawn.join(" ").contains(&expected), "{drawn:?}");
+        let last = curves.contenders["yours"].last().expect("points").threads;
+        let label = format!("yours {:.2}\u{d7}", baseline / median(&curves.contenders["yours"], last));
+        assert!(drawn.contains(&label), "{label} is not in {drawn:?}");
+        let page = page::render(&results, &sample::traces());
+        assert!(page.contains(&format!("sequential: {} for 4,194,304 keys", number::seconds(baseline))));
+    }
+}
+
+#[test]
+fn the_headline_counts_what_was_judged() {
+    let page = page::render(&sample::results(2), &sample::traces());
+    assert!(page.contains("<h1>5 exercises: reference passes 11 of 11 checks, yours 3 of 7</h1>"));
+    assert!(page.contains("11 passed, 0 failed; 1 error of the runner (no points lost)"));
+    assert!(page.contains("3 passed, 4 failed; 2 not measurable (no points lost)"));
+    assert!(page.contains("<strong>10.75 <small>of 26 points</small></strong>"));
+    assert!(page.contains("22 November 2025, 12:35 UTC"));
+}
+
+#[test]
+fn guides_are_drawn_only_where_they_mean_something() {
+    let dashed = "stroke-dasharray=\"40 32\"";
+    let dotted = "stroke-dasharray=\"8 28\"";
+    let draw = |axis, cores, places: &[usize]| {
+        let times: Vec<_> = places.iter().map(|p| (*p, 0.2)).collect();
+        let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", sample::points(9, &times))];
+        speedup::draw("a/b", &curves(axis, &list), cores, Layout::Wide).expect("a chart").file()
+    };
+    let guides = |axis, cores, places: &[usize]| {
+        let file = draw(axis, cores, places);
+        (file.contains(dashed), file.contains(dotted), file.contains(">oversubscribed"))
+    };
+    // The ideal, the cores, a region beyond them.
+    assert_eq!(guides(Axis::Threads, 2, &[1, 2, 4]), (true, true, true));
+    assert_eq!(guides(Axis::Threads, 2, &[1, 2]), (true, true, false));
+    assert_eq!(guides(Axis::Threads, 8, &[1, 2, 4]), (true, false, false), "the cores lie beyond the axis");
+    assert_eq!(guides(Axis::Threads, 1, &[1, 2]), (false, true, true), "the ideal of one core is the baseline");
+    assert_eq!(guides(Axis::InFlight, 2, &[1, 2, 64]), (false, false, false), "a request in flight needs no core");
+    assert_eq!(guides(Axis::Threads, 1, &[1]), (false, false, false));
+
+    // The learner's own line is the one of 2.5 pixels, hollow markers are filled with the colour of the panel.
+    let lines =
+        |file: &str| file.lines().filter(|l| l.contains("class=\"s-yours\"") && l.contains("stroke-width=\"20\"")).count();
+    assert_eq!(lines(&draw(Axis::Threads, 2, &[1, 2])), 1);
+    assert_eq!(lines(&draw(Axis::Threads, 1, &[1])), 0, "one point is no line");
+    let hollow = |file: &str| file.lines().filter(|l| l.starts_with("<circle") && l.contains("class=\"f-panel\"")).count();
+    assert_eq!([hollow(&draw(Axis::Threads, 2, &[1, 2, 4])), hollow(&draw(Axis::InFlight, 2, &[1, 2, 4]))], [1, 0]);
+}
+
+#[test]
+fn numbers_that_are_no_times_are_neither_drawn_nor_hidden() {
+    let wild = Point { threads: 2, samples: vec![f64::NAN, 0.0, f64::INFINITY, -3.0, 0.09, 0.09] };
+    let empty = Point { threads: 4, samples: vec![f64::NAN] };
+    let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", vec![wild, empty])];
+    let curves = curves(Axis::Threads, &list);
+    let file = speedup::draw("a/merge_sort", &curves, 2, Layout::Wide).expect("a chart").file();
+    assert!(!file.contains("NaN") && !file.contains("inf"), "{file}");
+    let mut results = sample::results(2);
+    results.exercises.truncate(1);
+    results.exercises[0].curves = Some(curves);
+    let page = page::render(&results, &BTreeMap::new());
+    assert!(page.contains("2 (and 4 that are no time)") && page.contains("too few runs"));
+    assert!(!page.contains("NaN"));
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_command_that_makes_it() {
+    let mut results = sample::results(2);
+    results.exercises.truncate(4);
+    for exercise in &mut results.exercises {
+        exercise.subjects.clear();
+        exercise.trace = None;
+    }
+    results.exercises[0].curves = None;
+    results.exercises[1].curves.as_mut().expect("curves").contenders.remove("baseline");
+    results.exercises[2].curves.as_mut().expect("curves").contenders.retain(|name, _| name == "baseline");
+    let page = page::render(&results, &BTreeMap::new());
+    assert_well_formed(&page);
+    for said in [
+        "<h1>4 exercises</h1>",
+        "No run times are in this report. <code>cargo xtask bench spin_lock</code> measures them.",
+        "The sequential program has no usable run time, so there is no speedup. <code>cargo xtask bench process_pool</code>",
+        "Only the sequential program was measured. <code>cargo xtask bench crawler</code>",
+        "Nobody&#39;s work was checked in this report. <code>cargo xtask check spin_lock</code>",
+        "No run was traced for this report. <code>cargo xtask trace merge_sort</code>",
+    ] {
+        assert!(page.contains(said), "not said: {said}");
+    }
+    assert_eq!(page.matches("<figure>").count(), 1, "one chart in two layouts is left");
+
+    results.exercises.clear();
+    let page = page::render(&results, &BTreeMap::new());
+    assert!(page.contains("<h1>0 exercises</h1>") && page.contains("<code>cargo xtask report</code> makes one of all."));
+    assert_well_formed(&page);
+}
+
+#[test]
+fn a_trace_that_cannot_be_drawn_is_told_from_one_that_is_not_there() {
+    let results = sample::results(2);
+    let page = page::render(&results, &BTreeMap::new());
+    assert_eq!(page.matches("The trace could not be read.").count(), 3);
+    let empty = BTreeMap::from([("async/crawler".to_owned(), Timeline::default())]);
+    let page = page::render(&results, &empty);
+    assert_eq!(page.matches("The trace holds no span of any length.").count(), 1);
+    assert!(page.contains("<a href=\"./traces/crawler.json\">traces/crawler.json</a>"), "the link stays");
+}
+
+#[test]
+fn a_missing_baseline_is_an_error_and_not_a_picture() {
+    let list = [("yours", sample::points(9, &[(1, 0.2)]))];
+    assert_eq!(speedup::draw("a/b", &curves(Axis::Threads, &list), 2, Layout::Wide), Err(Missing::Baseline));
+}
+
+#[test]
+fn models_are_told_pass_by_pass() {
+    let page = page::render(&sample::results(2), &sample::traces());
+    for said in ["interleavings", "weak memory", "30,202", "at most 3 preemptions a thread", "none: everything explored"] {
+        assert!(page.contains(said), "not said: {said}");
+    }
+    let mut results = sample::results(2);
+    let case = &mut results.exercises[0].subjects[0].checks[1].cases[0];
+    case.records[0].data = serde_json::json!("nothing that is known");
+    assert!(page::render(&results, &BTreeMap::new()).contains("not told"));
+}
+
+#[test]
+fn results_written_and_read_render_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path: PathBuf = folder.path().join("results.json");
+    let results = sample::results(8);
+    results.write(&path).expect("written");
+    let read = Results::read(&path).expect("read");
+    assert_eq!(page::render(&read, &sample::traces()), page::render(&results, &sample::traces()));
+}
