@@ -7,12 +7,12 @@
 
 use std::{cell::RefCell, env, fs, process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use xtask::{
     catalog::{Catalog, find_root},
-    check::SEED,
-    curves::{self, PLAN_VARIABLE, Series},
+    check::{SEED, on_how_many},
+    curves::{self, Failure, PLAN_VARIABLE, Plan, Series},
     driver::Workload,
     process::end_children_on_signals,
 };
@@ -33,46 +33,58 @@ fn bench() -> Result<()> {
         return Ok(());
     }
     end_children_on_signals()?;
-    let all = match env::var_os(PLAN_VARIABLE) {
-        Some(file) => serde_json::from_slice(&fs::read(file).context("cannot read the plan")?).context("the plan is damaged")?,
-        None => every_reference()?,
+    let plan: Option<Plan> = match env::var_os(PLAN_VARIABLE) {
+        Some(file) => {
+            Some(serde_json::from_slice(&fs::read(file).context("cannot read the plan")?).context("the plan is damaged")?)
+        }
+        None => None,
     };
     // The charts use the raw samples, so the estimates need not be fine.
     let mut criterion = Criterion::default().without_plots().nresamples(1_001).configure_from_args();
-    let failure = RefCell::new(None);
+    let mut failures = Vec::new();
+    let all = match &plan {
+        Some(plan) => &plan.series,
+        None => &every_reference()?,
+    };
+    // One that fails takes no other with it.
     for series in all {
-        bench_series(&mut criterion, &series, &failure)
-            .with_context(|| format!("{} of {}", series.contender, series.exercise))?;
-        if let Some(error) = failure.take() {
-            return Err(error);
+        if let Err(error) = bench_series(&mut criterion, series) {
+            failures.push(Failure::new(&series.contender, &error));
         }
     }
     criterion.final_summary();
-    Ok(())
+    match (plan, failures.first()) {
+        (Some(plan), _) => fs::write(plan.failures, serde_json::to_vec(&failures)?).context("cannot write the failures"),
+        (None, Some(failure)) => bail!("{failure}"),
+        (None, None) => Ok(()),
+    }
 }
 
-fn bench_series(criterion: &mut Criterion, series: &Series, failure: &RefCell<Option<anyhow::Error>>) -> Result<()> {
+fn bench_series(criterion: &mut Criterion, series: &Series) -> Result<()> {
     let mut group = criterion.benchmark_group(&series.exercise);
     // One run is one sample: a run lasts long enough for the clock, and the spread between runs is what matters.
     group.sample_size(series.samples).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_nanos(1)).measurement_time(Duration::from_nanos(1));
     for &threads in &series.threads {
+        let failure = RefCell::new(None);
         let mut workload = Workload::start(&series.program, None, &[], series.limit)?;
         group.bench_function(BenchmarkId::new(&series.contender, threads), |bencher| {
             bencher.iter_custom(|runs| {
                 let mut total = Duration::ZERO;
                 for _ in 0..runs {
-                    match series.sample(&mut workload, threads) {
-                        Ok(time) => total += time,
-                        Err(error) => drop(failure.replace(Some(error))),
+                    // After a failure nothing of it is used, and nothing more is run.
+                    match failure.borrow().is_none().then(|| series.sample(&mut workload, threads)) {
+                        Some(Ok(time)) => total += time,
+                        Some(Err(error)) => drop(failure.replace(Some(error))),
+                        None => {}
                     }
                 }
-                // Criterion divides by it; after a failure nothing of it is used.
+                // Criterion divides by it.
                 total.max(Duration::from_nanos(1))
             });
         });
-        if failure.borrow().is_some() {
-            return Ok(());
+        if let Some(error) = failure.take() {
+            return Err(error.context(format!("{} on {}", series.exercise, on_how_many(series.axis, threads))));
         }
     }
     group.finish();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,7 +15,7 @@ use crate::{
     build,
     catalog::{Catalog, Exercise},
     check::cores,
-    driver::Workload,
+    driver::{Fault, Workload},
     measure,
     process::{End, Run},
     results::{Curves, Point, write_whole},
@@ -24,8 +24,41 @@ use crate::{
 /// Timing all curves of one exercise may take this long.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The variable by which the runner names the file with the [`Series`] to bench.
+/// The variable by which the runner names the file with the [`Plan`].
 pub const PLAN_VARIABLE: &str = "RACECOURSE_BENCH_PLAN";
+
+/// What the runner has benched.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// All curves, of one exercise.
+    pub series: Vec<Series>,
+    /// Where the bench writes a list of [`Failure`]s.
+    pub failures: PathBuf,
+}
+
+/// A contender that could not be timed to the end: it has no curve.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Failure {
+    /// As in [`Series::contender`].
+    pub contender: String,
+    /// What happened.
+    pub why: String,
+    /// Whether it was the contender's own fault: it died, hung, or its output was wrong.
+    pub own: bool,
+}
+
+impl Failure {
+    /// What kept `contender` from its curve.
+    pub fn new(contender: &str, error: &anyhow::Error) -> Self {
+        Self { contender: contender.to_owned(), why: format!("{error:#}"), own: error.is::<Fault>() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was not timed: {}", self.contender, self.why)
+    }
+}
 
 /// One curve: a contender at several numbers of threads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,7 +98,7 @@ impl Series {
         for _ in 0..3 {
             let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
             if run.digest != self.digest {
-                bail!("wrong output: digest {} where the baseline's is {}", run.digest, self.digest);
+                return Err(Fault::wrong_output(&run.digest, &self.digest).into());
             }
             let lost = run.waited.unwrap_or(0.0) / run.seconds;
             if best.is_none_or(|(least, _)| lost < least) {
@@ -155,11 +188,12 @@ struct Sample {
     times: Vec<f64>,
 }
 
-/// The curves of `exercise` among what Criterion stored below `folder`: its raw samples, never its directory names.
+/// The curves of `exercise` among what Criterion stored below `folder`: its raw samples, never its directory names. What a
+/// contender left before it failed is no curve.
 ///
 /// # Errors
 /// If a stored file is damaged.
-pub fn read(folder: &Path, exercise: &Exercise, spec: &Spec, size: u64) -> Result<Option<Curves>> {
+pub fn read(folder: &Path, exercise: &Exercise, spec: &Spec, size: u64, failures: &[Failure]) -> Result<Option<Curves>> {
     let mut contenders: BTreeMap<String, Vec<Point>> = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
@@ -171,7 +205,7 @@ pub fn read(folder: &Path, exercise: &Exercise, spec: &Spec, size: u64) -> Resul
         }
         let benchmark: Benchmark = parse(&file)?;
         let (Some(contender), Some(threads)) = (benchmark.function_id, benchmark.value_str) else { continue };
-        if benchmark.group_id != exercise.name {
+        if benchmark.group_id != exercise.name || failures.iter().any(|failure| failure.contender == contender) {
             continue;
         }
         let sample: Sample = parse(&folder.join("sample.json"))?;
@@ -190,24 +224,26 @@ fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
     serde_json::from_slice(&text).with_context(|| format!("{} is damaged; run cargo bench again", file.display()))
 }
 
-/// Has Criterion time `all`, which are of one exercise, and returns the folder of what it stored.
+/// Has Criterion time `series`, which are of one exercise; returns the folder of what it stored, and who failed.
 ///
 /// # Errors
-/// If the bench cannot be built, or a contender fails; the message says which.
-pub fn run_criterion(catalog: &Catalog, all: &[Series]) -> Result<PathBuf> {
+/// If the bench cannot be built or does not end.
+pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<(PathBuf, Vec<Failure>)> {
     let folder = catalog.scratch().join("criterion");
     let plan = catalog.scratch().join("bench-plan.json");
+    let failures = catalog.scratch().join("bench-failures.json");
     // What an earlier run stored must not be taken for this one's.
-    for exercise in all.iter().map(|series| &series.exercise) {
+    for exercise in series.iter().map(|series| &series.exercise) {
         let _missing = fs::remove_dir_all(folder.join(exercise));
     }
-    write_whole(&plan, &serde_json::to_vec(all)?)?;
+    let _missing = fs::remove_file(&failures);
+    write_whole(&plan, &serde_json::to_vec(&Plan { series, failures: failures.clone() })?)?;
     let program = build::bench_program(&catalog.root, &catalog.target())?;
     let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.clone().into())];
     let arguments = vec!["--bench".into()];
     let finished = Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT }.finish()?;
     match finished.end {
-        End::Exited(0) => Ok(folder),
+        End::Exited(0) => Ok((folder, parse(&failures)?)),
         End::TimedOut => bail!("benching did not end within {} minutes", LIMIT.as_secs() / 60),
         _ => bail!("benching failed:\n{}", finished.stderr.trim_end()),
     }

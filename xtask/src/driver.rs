@@ -37,6 +37,13 @@ pub struct Fault {
     pub stderr: String,
 }
 
+impl Fault {
+    /// It ended well, and what it made is wrong.
+    pub fn wrong_output(digest: &str, expected: &str) -> Self {
+        Self { what: format!("its output is wrong: digest {digest} where the baseline's is {expected}"), stderr: String::new() }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;

@@ -86,8 +86,7 @@ pub fn compare(
     let timed = |contender: &mut Contender<'_>| -> Result<(f64, Option<f64>)> {
         let run = contender.process.run(contender.entry, setup)?;
         if run.digest != digest {
-            let what = format!("its output is wrong: digest {} where the baseline's is {digest}", run.digest);
-            return Err(Fault { what, stderr: String::new() }.into());
+            return Err(Fault::wrong_output(&run.digest, digest).into());
         }
         Ok((run.seconds, effective_cores(threads, run.waited, run.seconds)))
     };

@@ -65,6 +65,18 @@ pub struct ExerciseResult {
     pub curves: Option<Curves>,
     /// One traced run, in files beside `results.json`.
     pub trace: Option<TraceResult>,
+    /// What could not be timed or traced, and why.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+}
+
+/// Something that a report lacks. It costs no points: those are given by checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// What is missing, and why.
+    pub what: String,
+    /// [`Verdict::Fail`] where the learner's program is to blame, [`Verdict::Error`] where the course or the machine is.
+    pub verdict: Verdict,
 }
 
 /// Whose code it is.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use lab::{
     trace::{
         TRACE_FOLDER_VARIABLE,
@@ -11,12 +11,15 @@ use lab::{
     workload::Setup,
 };
 
-use crate::{catalog::Exercise, driver::Workload};
+use crate::{
+    catalog::Exercise,
+    driver::{Fault, Workload},
+};
 
 /// Runs the submission of `program` once, and writes the merged trace of all its processes to `out`.
 ///
 /// # Errors
-/// If the program fails, or its trace is not valid: viewers would drop or misplace events without a word.
+/// A [`Fault`] if the program fails, or if its trace is not valid: viewers would drop or misplace events without a word.
 pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path) -> Result<Trace> {
     let folder = tempfile::tempdir().context("cannot make a folder for the trace")?;
     let own = folder.path().join("workload.json");
@@ -34,7 +37,8 @@ pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path)
     let trace = file::merge(&parts).context("cannot read the trace of the run")?;
     let faults = file::check(&trace);
     if !faults.is_empty() {
-        bail!("the trace is not valid:\n  {}", faults.join("\n  "));
+        let what = format!("its trace is not valid:\n  {}", faults.join("\n  "));
+        return Err(Fault { what, stderr: String::new() }.into());
     }
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;

@@ -16,7 +16,7 @@ use xtask::{
         timeline::{self, Row, Slice, Timeline},
     },
     page,
-    results::{Curves, Evidence, ExerciseResult, Point, Results, Subject, Verdict},
+    results::{Curves, Evidence, ExerciseResult, Note, Point, Results, Subject, Verdict},
 };
 
 const LAYOUTS: [Layout; 2] = [Layout::Wide, Layout::Narrow];
@@ -423,6 +423,18 @@ fn a_trace_that_cannot_be_drawn_is_told_from_one_that_is_not_there() {
     let page = page::render(&results, &empty);
     assert_eq!(page.matches("The trace holds no span of any length.").count(), 1);
     assert!(page.contains("<a href=\"./traces/crawler.json\">traces/crawler.json</a>"), "the link stays");
+}
+
+#[test]
+fn what_could_not_be_timed_is_told_and_takes_nothing_with_it() {
+    let mut results = sample::results(2);
+    let before = page::render(&results, &BTreeMap::new());
+    let what = "yours was not timed: on 4 threads: it ended with signal: 6 <script>".to_owned();
+    results.exercises[0].notes.push(Note { what, verdict: Verdict::Fail });
+    let after = page::render(&results, &BTreeMap::new());
+    assert!(after.contains("yours was not timed: on 4 threads: it ended with signal: 6 &lt;script&gt;"));
+    let told: Vec<_> = after.lines().filter(|line| !line.contains("was not timed")).collect();
+    assert_eq!(told.join("\n"), before.lines().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

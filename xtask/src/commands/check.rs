@@ -84,6 +84,7 @@ pub fn exercise_result(exercise: &Exercise, subjects: Vec<SubjectResult>) -> Exe
         subjects,
         curves: None,
         trace: None,
+        notes: Vec::new(),
     }
 }
 

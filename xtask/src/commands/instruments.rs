@@ -180,18 +180,24 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         programs.insert(0, ("reference".into(), program));
     }
     let samples = if on.quick { 10 } else { 20 };
-    let (spec, mut series) = curves::plan(exercise, &programs, SEED, on.quick, samples)?;
+    let (spec, mut series) = match curves::plan(exercise, &programs, SEED, on.quick, samples) {
+        Ok(planned) => planned,
+        Err(error) => return Ok(failed(exercise, &error)),
+    };
     if let Some(threads) = on.threads {
         series.iter_mut().filter(|series| series.contender != "baseline").for_each(|series| series.threads = vec![threads]);
     }
     let size = series.first().map_or(spec.full, |series| series.size);
-    let folder = curves::run_criterion(catalog, &series)?;
-    let Some(curves) = curves::read(&folder, exercise, &spec, size)? else {
+    let (folder, failures) = curves::run_criterion(catalog, series)?;
+    for failure in &failures {
+        screen::warn(failure);
+    }
+    let Some(curves) = curves::read(&folder, exercise, &spec, size, &failures)? else {
         return Ok(failed(exercise, &anyhow::anyhow!("Criterion stored no sample")));
     };
     if json {
         screen::json(&curves);
-        return Ok(code(true));
+        return Ok(code(failures.is_empty()));
     }
     say(format!("{}: {size} {}, {samples} samples each", bold(&exercise.name), spec.size_unit));
     let median = |samples: &[f64]| median_interval(samples.to_vec());
@@ -214,5 +220,5 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         say(line);
     }
     say(faint(format!("Criterion's own files: {}", folder.display())));
-    Ok(code(true))
+    Ok(code(failures.is_empty()))
 }

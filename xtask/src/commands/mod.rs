@@ -168,9 +168,10 @@ fn code(good: bool) -> ExitCode {
 
 /// 1 where a check failed, 3 where none did and one could not be made by the runner's own fault, else 0. Advice fails nobody.
 fn code_of<'a>(results: impl IntoIterator<Item = &'a Results>) -> ExitCode {
-    let checks = results.into_iter().flat_map(|results| &results.exercises).flat_map(|exercise| &exercise.subjects);
-    let verdicts: Vec<Verdict> =
-        checks.flat_map(|subject| &subject.checks).filter(|check| check.max_points > 0.0).map(|check| check.verdict).collect();
+    let exercises: Vec<_> = results.into_iter().flat_map(|results| &results.exercises).collect();
+    let checks = exercises.iter().flat_map(|exercise| &exercise.subjects).flat_map(|subject| &subject.checks);
+    let notes = exercises.iter().flat_map(|exercise| &exercise.notes).map(|note| note.verdict);
+    let verdicts: Vec<Verdict> = checks.filter(|check| check.max_points > 0.0).map(|check| check.verdict).chain(notes).collect();
     match (verdicts.contains(&Verdict::Fail), verdicts.contains(&Verdict::Error)) {
         (true, _) => code(false),
         (false, true) => ExitCode::from(3),

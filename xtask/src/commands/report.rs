@@ -15,10 +15,11 @@ use crate::{
     catalog::{Catalog, Exercise},
     chart::timeline::Timeline,
     check::{Candidate, Checker, Purpose, SEED, threads_for},
-    curves,
+    curves::{self, Failure},
+    driver::Workload,
     machine::Begun,
     page,
-    results::{ExerciseResult, Results, Subject, TraceResult, Verdict, write_whole},
+    results::{Curves, ExerciseResult, Note, Results, Subject, TraceResult, Verdict, write_whole},
     screen::{self, Progress, bold, say, seconds, table},
     traced::traced_run,
 };
@@ -122,27 +123,55 @@ fn one(
     }
     let mut result = exercise_result(exercise, checked);
 
+    // Whatever goes wrong from here on is told in the report, and everything else in it stands.
     progress.step();
     // The learner's run where there is one: it is what one wants to see.
     if let Some((subject, program)) = programs.last() {
-        let spec = crate::driver::Workload::start(program, None, &[], exercise.limit("speed"))?.spec.clone();
-        let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
-        let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
-        let file = format!("traces/{}.json", exercise.name);
-        traced_run(program, exercise, setup, &out.join(&file))
-            .with_context(|| format!("the trace of {} ({subject})", exercise.name))?;
-        result.trace = Some(TraceResult { file, subject: *subject, threads: setup.threads });
+        match traced(checker, exercise, *subject, program, out) {
+            Ok(trace) => result.trace = Some(trace),
+            Err(error) => result.notes.push(note(&Failure::new(&subject.to_string(), &error), "traced")),
+        }
     }
 
     progress.step();
-    let labelled: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
-    if !labelled.is_empty() {
-        let samples = if checker.quick { 10 } else { 12 };
-        let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, samples)?;
-        let folder = curves::run_criterion(catalog, &series)?;
-        result.curves = curves::read(&folder, exercise, &spec, checker.size(&spec))?;
+    if let Some((first, _)) = programs.first() {
+        match benched(checker, exercise, &programs) {
+            Ok((curves, failures)) => {
+                result.curves = curves;
+                result.notes.extend(failures.iter().map(|failure| note(failure, "timed")));
+            }
+            Err(error) => result.notes.push(note(&Failure::new(&first.to_string(), &error), "timed")),
+        }
     }
     Ok(result)
+}
+
+fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program: &Path, out: &Path) -> Result<TraceResult> {
+    let spec = Workload::start(program, None, &[], exercise.limit("speed"))?.spec.clone();
+    let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
+    let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
+    let file = format!("traces/{}.json", exercise.name);
+    traced_run(program, exercise, setup, &out.join(&file))?;
+    Ok(TraceResult { file, subject, threads: setup.threads })
+}
+
+fn benched(
+    checker: &Checker<'_>,
+    exercise: &Exercise,
+    programs: &[(Subject, PathBuf)],
+) -> Result<(Option<Curves>, Vec<Failure>)> {
+    let labelled: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
+    let samples = if checker.quick { 10 } else { 12 };
+    let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, samples)?;
+    let (folder, failures) = curves::run_criterion(checker.catalog, series)?;
+    Ok((curves::read(&folder, exercise, &spec, checker.size(&spec), &failures)?, failures))
+}
+
+/// What the report lacks. Only the learner's program can be to blame for that; the course's own is the course's fault.
+fn note(failure: &Failure, lacks: &str) -> Note {
+    let learners = failure.contender == Subject::Yours.to_string();
+    let verdict = if failure.own && learners { Verdict::Fail } else { Verdict::Error };
+    Note { what: format!("{} was not {lacks}: {}", failure.contender, failure.why), verdict }
 }
 
 /// Writes the page and the charts: pure functions of the results and the trace files beside them.
@@ -177,6 +206,9 @@ fn summary(results: &Results) {
     }
     for line in table(&rows) {
         say(line);
+    }
+    for exercise in &results.exercises {
+        exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), note.what)));
     }
     say(format!("{} on {} cores", seconds(results.seconds), results.machine.cores));
 }

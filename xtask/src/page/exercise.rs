@@ -22,7 +22,7 @@ use crate::{
 
 /// Appends the section of one exercise.
 pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, timeline: Option<&Timeline>) {
-    let ExerciseResult { path, title, kind, summary, subjects, curves, trace } = exercise;
+    let ExerciseResult { path, title, kind, summary, subjects, curves, trace, notes } = exercise;
     let (id, name) = (anchor(path), name(path));
     write!(
         page,
@@ -37,6 +37,10 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
     // Where nobody was benched, nothing says what the exercise's threads are; most are threads.
     let axis = curves.as_ref().map_or(Axis::Threads, |curves| curves.axis);
     curve(page, exercise, curves.as_ref(), results.machine.cores);
+    for note in notes {
+        writeln!(page, "<p class=\"note\">{} {}</p>", badge(note.verdict, &note.verdict.to_string()), escape(&note.what))
+            .expect(TAKES);
+    }
     if subjects.is_empty() {
         missing(page, "Nobody's work was checked in this report.", &format!("cargo xtask check {name}"), "checks yours");
     }

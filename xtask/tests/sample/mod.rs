@@ -224,6 +224,7 @@ fn spin_lock(cores: usize) -> ExerciseResult {
             ]),
         }),
         trace: None,
+        notes: Vec::new(),
     }
 }
 
@@ -261,6 +262,7 @@ fn process_pool(cores: usize) -> ExerciseResult {
             ]),
         }),
         trace: Some(TraceResult { file: "traces/process_pool.json".into(), subject: Subject::Reference, threads: 2 }),
+        notes: Vec::new(),
     }
 }
 
@@ -335,6 +337,7 @@ fn crawler() -> ExerciseResult {
             ]),
         }),
         trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8 }),
+        notes: Vec::new(),
     }
 }
 
@@ -392,6 +395,7 @@ fn merge_sort(cores: usize) -> ExerciseResult {
             ]),
         }),
         trace: Some(TraceResult { file: "traces/merge_sort.json".into(), subject: Subject::Yours, threads: 2 }),
+        notes: Vec::new(),
     }
 }
 
@@ -407,6 +411,7 @@ fn word_count() -> ExerciseResult {
         )],
         curves: None,
         trace: None,
+        notes: Vec::new(),
     }
 }
 
