@@ -5,7 +5,7 @@
 //!
 //! `cargo bench` benches all references at the size of a full report; `cargo bench -- spin_lock` only what matches.
 
-use std::{cell::RefCell, env, fs, process::ExitCode, time::Duration};
+use std::{env, fs, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
@@ -66,24 +66,26 @@ fn bench_series(criterion: &mut Criterion, series: &Series) -> Result<()> {
     group.sample_size(series.samples).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_nanos(1)).measurement_time(Duration::from_nanos(1));
     for &threads in &series.threads {
-        let failure = RefCell::new(None);
+        let mut failed = None;
         let mut workload = Workload::start(&series.program, None, &[], series.limit)?;
         group.bench_function(BenchmarkId::new(&series.contender, threads), |bencher| {
             bencher.iter_custom(|runs| {
                 let mut total = Duration::ZERO;
                 for _ in 0..runs {
                     // After a failure nothing of it is used, and nothing more is run.
-                    match failure.borrow().is_none().then(|| series.sample(&mut workload, threads)) {
-                        Some(Ok(time)) => total += time,
-                        Some(Err(error)) => drop(failure.replace(Some(error))),
-                        None => {}
+                    if failed.is_some() {
+                        break;
+                    }
+                    match series.sample(&mut workload, threads) {
+                        Ok(time) => total += time,
+                        Err(error) => failed = Some(error),
                     }
                 }
                 // Criterion divides by it.
                 total.max(Duration::from_nanos(1))
             });
         });
-        if let Some(error) = failure.take() {
+        if let Some(error) = failed {
             return Err(error.context(format!("{} on {}", series.exercise, on_how_many(series.axis, threads))));
         }
     }
