@@ -187,8 +187,9 @@ impl Catalog {
             return Ok(found);
         }
         let last = wanted.rsplit('/').next().unwrap_or(wanted);
-        let mut near: Vec<_> =
-            self.exercises.iter().map(|exercise| (strsim::jaro_winkler(last, &exercise.name), &exercise.name)).collect();
+        // `sort` means merge_sort, which no distance between spellings tells.
+        let likeness = |name: &str| if name.contains(last) { 1.0 } else { strsim::jaro_winkler(last, name) };
+        let mut near: Vec<_> = self.exercises.iter().map(|exercise| (likeness(&exercise.name), &exercise.name)).collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0));
         let near: Vec<_> = near.into_iter().take(3).filter(|(score, _)| *score > 0.6).map(|(_, name)| name.as_str()).collect();
         if near.is_empty() {

@@ -27,7 +27,7 @@ impl Workload for MergeSort {
             size_unit: "keys".into(),
             cost_unit: Some("comparisons and copies".into()),
             axis: Axis::Threads,
-            quick: 1 << 21,
+            quick: 1 << 22,
             full: 1 << 23,
         }
     }

@@ -27,7 +27,7 @@ impl Workload for Crawl {
     type Output = Report;
 
     fn spec() -> Spec {
-        Spec { name: "crawler".into(), size_unit: "pages".into(), cost_unit: None, axis: Axis::InFlight, quick: 60, full: 180 }
+        Spec { name: "crawler".into(), size_unit: "pages".into(), cost_unit: None, axis: Axis::InFlight, quick: 40, full: 180 }
     }
 
     fn prepare(setup: &Setup) -> Self {

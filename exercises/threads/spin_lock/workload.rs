@@ -75,7 +75,7 @@ impl Workload for Increments {
             size_unit: "increments".into(),
             cost_unit: None,
             axis: Axis::Threads,
-            quick: 1_500_000,
+            quick: 600_000,
             full: 4_000_000,
         }
     }
