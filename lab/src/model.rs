@@ -51,11 +51,10 @@ mod explain;
 mod run;
 pub(crate) mod step;
 
-use std::{collections::BTreeMap, time::Duration};
-
-use serde::Serialize;
+use std::time::Duration;
 
 use self::run::Search;
+pub use crate::finding::{Class, Failure, Kind, ObjectTold, Pass, Repair, Report, Searched, StepTold};
 
 /// Checks `model` with the defaults of [`Model::new`].
 ///
@@ -72,186 +71,6 @@ pub fn model(model: impl Fn() + Send + Sync + 'static) {
 /// Outside a model.
 pub fn reach(outcome: &str) {
     engine::reach(outcome);
-}
-
-/// One search through a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Pass {
-    /// Every load reads the newest value: all interleavings, as if memory were sequentially consistent.
-    #[serde(rename = "interleavings")]
-    Interleavings,
-    /// Loads may read stale values, as far as the orderings allow. Left out if the model makes no plain load.
-    #[serde(rename = "weak memory")]
-    WeakMemory,
-    /// `compare_exchange_weak` fails and `Condvar` wakes for no reason, the first time per thread and line. Left out if the
-    /// model uses neither.
-    #[serde(rename = "spurious")]
-    Spurious,
-}
-
-impl Pass {
-    /// How it is called in messages and in the evidence.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Interleavings => "interleavings",
-            Self::WeakMemory => "weak memory",
-            Self::Spurious => "spurious",
-        }
-    }
-}
-
-/// What kind of failure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Class {
-    /// Two accesses to one cell that nothing orders.
-    #[serde(rename = "data race")]
-    DataRace,
-    /// No thread can go on.
-    #[serde(rename = "deadlock")]
-    Deadlock,
-    /// A panic of the model's code.
-    #[serde(rename = "assertion")]
-    Assertion,
-    /// Something was never freed.
-    #[serde(rename = "leak")]
-    Leak,
-    /// An execution that does not end.
-    #[serde(rename = "livelock")]
-    Livelock,
-    /// The search explored nothing that could go wrong.
-    #[serde(rename = "vacuous model")]
-    Vacuous,
-    /// An outcome that must be reachable never came up.
-    #[serde(rename = "unreached outcome")]
-    Unreached,
-    /// A hard limit ended the search.
-    #[serde(rename = "cut search")]
-    Cut,
-    /// The model is not one that can be explored.
-    #[serde(rename = "unfit model")]
-    Unfit,
-}
-
-impl Class {
-    /// How it is called in messages and in the evidence.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DataRace => "data race",
-            Self::Deadlock => "deadlock",
-            Self::Assertion => "assertion",
-            Self::Leak => "leak",
-            Self::Livelock => "livelock",
-            Self::Vacuous => "vacuous model",
-            Self::Unreached => "unreached outcome",
-            Self::Cut => "cut search",
-            Self::Unfit => "unfit model",
-        }
-    }
-}
-
-/// What the bug is a matter of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Kind {
-    /// The order of the steps.
-    #[serde(rename = "interleaving")]
-    Interleaving,
-    /// The orderings of the atomic operations.
-    #[serde(rename = "memory-ordering")]
-    MemoryOrdering,
-    /// An operation that failed or woke for no reason, as it may.
-    #[serde(rename = "spurious")]
-    Spurious,
-}
-
-impl Kind {
-    /// How it is called in messages and in the evidence.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Interleaving => "interleaving",
-            Self::MemoryOrdering => "memory-ordering",
-            Self::Spurious => "spurious",
-        }
-    }
-}
-
-/// What a check found.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// Of the test.
-    pub name: String,
-    /// `pass` or `fail`.
-    pub verdict: &'static str,
-    /// The searches, in order.
-    pub passes: Vec<Searched>,
-    /// How often one thread may be interrupted; `None` if as often as it likes.
-    pub preemption_bound: Option<usize>,
-    /// Not everything was explored: a limit ended the search, or the preemption bound may have left something out.
-    pub cut: bool,
-    /// In how many executions each outcome was reached.
-    pub reached: BTreeMap<String, u64>,
-    /// Why it failed.
-    pub failure: Option<Failure>,
-}
-
-/// One search that was made.
-#[derive(Debug, Clone, Serialize)]
-pub struct Searched {
-    /// Which.
-    pub name: Pass,
-    /// How many executions it explored.
-    pub executions: u64,
-    /// How long it took.
-    pub seconds: f64,
-}
-
-/// Why a model failed.
-#[derive(Debug, Clone, Serialize)]
-pub struct Failure {
-    /// What happened.
-    pub class: Class,
-    /// What it is a matter of, where that can be said.
-    pub kind: Option<Kind>,
-    /// In which search.
-    pub pass: Option<Pass>,
-    /// In which execution of that search, from 1.
-    pub execution: u64,
-    /// What happened, in words, without the steps.
-    pub message: String,
-    /// The failing execution.
-    pub steps: Vec<StepTold>,
-    /// What the check says: the message and a table of the steps.
-    #[serde(skip)]
-    pub text: String,
-}
-
-/// One step of a failing execution.
-#[derive(Debug, Clone, Serialize)]
-pub struct StepTold {
-    /// From 1.
-    pub step: usize,
-    /// Main is 0.
-    pub thread: usize,
-    /// `AtomicUsize#1`; empty for what is no object's.
-    pub object: String,
-    /// `load`
-    pub operation: String,
-    /// What it was called with, without orderings.
-    pub arguments: Vec<String>,
-    /// `Acquire`; two for a compare-exchange.
-    pub orderings: Vec<String>,
-    /// What it gave; empty if nothing, or if it has not finished.
-    pub value: String,
-    /// False if the thread still stands here.
-    pub finished: bool,
-    /// Why this step matters; mostly empty.
-    pub note: String,
-    /// Where, as the compiler names the file.
-    pub file: String,
-    /// Where.
-    pub line: u32,
 }
 
 /// How a model is checked.
@@ -335,7 +154,7 @@ impl Model {
         crate::evidence::record("model", &report);
         if let Some(failure) = report.failure {
             // On a line of its own.
-            panic!("\n{}", failure.text);
+            panic!("\n{}", failure.text(crate::finding::WIDTH));
         }
     }
 

@@ -134,7 +134,7 @@ fn explore(program: &Program) -> (BTreeSet<Seen>, u64) {
     });
     // A program whose threads never meet has one execution: rightly called vacuous, and fine here.
     if let Some(failure) = report.failure.filter(|failure| failure.class != Class::Vacuous) {
-        panic!("{}", failure.text);
+        panic!("{}", failure.text(76));
     }
     let reached = reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
     (reached, report.passes.iter().map(|searched| searched.executions).sum())
@@ -250,7 +250,7 @@ fn spinning_loses_no_order_and_always_ends() {
             shared.lock().unwrap_or_else(PoisonError::into_inner).insert((seen, last));
         });
         if let Some(failure) = report.failure.filter(|failure| failure.class != Class::Vacuous) {
-            panic!("seed {seed}: {program:?}\n{}", failure.text);
+            panic!("seed {seed}: {program:?}\n{}", failure.text(76));
         }
         let reached = reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
         assert_eq!(reached, expected, "seed {seed}: {program:?}");

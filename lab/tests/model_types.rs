@@ -18,7 +18,7 @@ use lab::{
 #[track_caller]
 fn fails(report: &Report, class: Class, kind: Kind) {
     let Some(failure) = &report.failure else { panic!("it passed: {report:?}") };
-    println!("{}", failure.text);
+    println!("{}", failure.text(76));
     assert_eq!((failure.class, failure.kind), (class, Some(kind)));
 }
 

@@ -21,19 +21,19 @@ use lab::{
 fn fails(report: &Report, class: Class, kind: Option<Kind>) -> String {
     println!("{:?}", report.passes);
     let Some(failure) = &report.failure else { panic!("it passed: {report:?}") };
-    println!("{}", failure.text);
+    println!("{}", failure.text(76));
     assert_eq!((failure.class, failure.kind), (class, kind));
-    for line in failure.text.lines() {
+    for line in failure.text(76).lines() {
         assert!(line.chars().count() <= 84, "too wide: {line}");
     }
-    failure.text.clone()
+    failure.text(76)
 }
 
 #[track_caller]
 fn passes(report: &Report) {
     println!("{:?} {:?}", report.passes, report.reached);
     if let Some(failure) = &report.failure {
-        panic!("{}", failure.text);
+        panic!("{}", failure.text(76));
     }
 }
 
@@ -377,7 +377,7 @@ fn a_notification_before_the_wait_is_lost() {
             drop(changed.wait(ready.lock().unwrap()));
         }
     });
-    let text = fails(&report, Class::Deadlock, Some(Kind::Interleaving));
+    let text = fails(&report, Class::LostWakeup, Some(Kind::Interleaving));
     assert!(text.contains("notify_one -> nobody"));
 }
 

@@ -124,6 +124,12 @@ struct Atomic<W> {
 
 /// The ordering of a load without `SeqCst`, and whether a fence makes up for it.
 fn of_load(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
+    let ordering = match mode.instead.map(|instead| instead.ordering) {
+        // What the ordering of a read-modify-write means where only its failure reads.
+        Some(AcqRel) => Acquire,
+        Some(Release) | None => ordering,
+        Some(other) => other,
+    };
     match ordering {
         Relaxed | Acquire if mode.strong => (Acquire, true),
         Relaxed | Acquire => (ordering, false),
@@ -133,6 +139,7 @@ fn of_load(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
 }
 
 fn of_store(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
+    let ordering = mode.ordering(ordering);
     match ordering {
         Relaxed | Release if mode.strong => (Release, true),
         Relaxed | Release => (ordering, false),
@@ -142,6 +149,7 @@ fn of_store(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
 }
 
 fn of_change(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
+    let ordering = mode.ordering(ordering);
     match ordering {
         SeqCst => (AcqRel, true),
         _ if mode.strong => (AcqRel, true),
@@ -310,7 +318,8 @@ impl<T: Copy + fmt::Debug> fmt::Debug for Mutable<'_, T> {
 pub fn fence(ordering: Ordering) {
     assert!(ordering != Relaxed, "there is no such thing as a relaxed fence");
     let call = Call::new(Object::NONE, "fence", Location::caller()).ordering(ordering);
-    engine::perform(call, |mode| raw::fence(if mode.strong { SeqCst } else { ordering }), |()| Outcome::Done);
+    let act = |mode: Mode| raw::fence(if mode.strong { SeqCst } else { mode.ordering(ordering) });
+    engine::perform(call, act, |()| Outcome::Done);
 }
 
 /// What all atomic types have.

@@ -14,7 +14,10 @@ use std::{
     panic::{Location, PanicHookInfo},
     sync::{
         Arc, Once,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{self, Relaxed},
+        },
         mpsc::Sender,
     },
     time::Instant,
@@ -33,8 +36,24 @@ pub(crate) struct Mode {
     pub(crate) pass: Pass,
     /// Every ordering is made as strong as it can be: what still fails then is no matter of orderings.
     pub(crate) strong: bool,
+    /// The orderings of one line are replaced by another one: what passes then is mended by that.
+    pub(crate) instead: Option<Instead>,
     /// Some `Mutex` is tried somewhere in this model: releasing one must be a step of its own.
     pub(crate) tried: bool,
+}
+
+/// Another ordering for one line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Instead {
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) ordering: Ordering,
+}
+
+impl Mode {
+    /// The ordering of the line that is running, which was written as `ordering`.
+    pub(crate) fn ordering(&self, ordering: Ordering) -> Ordering {
+        self.instead.map_or(ordering, |instead| instead.ordering)
+    }
 }
 
 /// What a search saw, sent when it is over.
@@ -379,7 +398,8 @@ pub(crate) fn perform<R>(call: Call, act: impl FnOnce(Mode) -> R, outcome: impl 
     let (me, mode) = with(|engine| {
         let me = engine.current;
         engine.pending[me] = Some(Step { thread: me, call, outcome: None });
-        (me, engine.mode)
+        let instead = engine.mode.instead.filter(|instead| instead.location == call.location);
+        (me, Mode { instead, ..engine.mode })
     });
     let halt = Halt;
     let result = act(mode);

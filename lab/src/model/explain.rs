@@ -1,20 +1,23 @@
 //! A failing execution, told to someone who has never heard of loom.
 
-use std::{fmt::Write, panic::Location, path::Path};
+mod name;
+mod order;
 
+use std::{panic::Location, sync::atomic::Ordering};
+
+use self::order::{Access, Link, Order, access};
 use super::{
-    Class, Failure, Kind, Pass, StepTold,
+    Class, Failure, Kind, ObjectTold, Pass, Repair, StepTold,
     engine::Seen,
     step::{Outcome, Step, Value},
 };
+use crate::finding;
 
-/// How wide a table may be, in characters: four less than a terminal of old, for the runner indents it.
-const WIDTH: usize = 76;
-/// How many steps a table shows: the last ones.
-const ROWS: usize = 40;
+/// How many of the last steps say where a livelock goes round.
+const ROUND: usize = 40;
 
 /// What kind of failure a panic is.
-pub(super) fn class(message: &str) -> Class {
+pub(super) fn class(message: &str, seen: &Seen) -> Class {
     // What loom 0.7.2 says.
     const RACES: [&str; 4] =
         ["Causality violation", "currently reading from cell", "currently writing to cell", "atomic cell is in `with_mut` call"];
@@ -28,7 +31,7 @@ pub(super) fn class(message: &str) -> Class {
         "the search has ended without a word",
     ];
     if message.starts_with("deadlock; threads") {
-        Class::Deadlock
+        if lost_wakeup(&seen.steps).is_some() { Class::LostWakeup } else { Class::Deadlock }
     } else if RACES.iter().any(|race| message.contains(race)) {
         Class::DataRace
     } else if message.contains("exceeded maximum number of branches") {
@@ -44,108 +47,356 @@ pub(super) fn class(message: &str) -> Class {
 
 /// A failure that no single execution shows.
 pub(super) fn plain(name: &str, class: Class, message: String) -> Failure {
-    let text = format!("{} in {name}\n{}\n", class.name(), wrapped(&message));
-    Failure { class, kind: None, pass: None, execution: 0, message, steps: Vec::new(), text }
+    Failure {
+        name: name.to_owned(),
+        class,
+        kind: None,
+        pass: None,
+        execution: 0,
+        preemptions: None,
+        message,
+        repair: None,
+        threads: 0,
+        steps: Vec::new(),
+        objects: Vec::new(),
+    }
+}
+
+/// What would mend a failure: another ordering at one place.
+pub(super) fn repair(site: &Step, to: Ordering, seen: &Seen) -> Repair {
+    let object = site.call.object.index().and_then(|index| name::of(&seen.objects).get(index).cloned());
+    let object = object.map(|name| format!("{name}.")).unwrap_or_default();
+    Repair {
+        operation: format!("{object}{}", site.call.operation),
+        from: site.call.orderings[0].map(|ordering| format!("{ordering:?}")).unwrap_or_default(),
+        to: format!("{to:?}"),
+        file: site.call.location.file().to_owned(),
+        line: site.call.location.line(),
+    }
+}
+
+/// How a search failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) class: Class,
+    pub(super) pass: Pass,
+    /// What the panic said.
+    pub(super) panic: String,
+    /// Where, if that is known.
+    pub(super) place: Option<(String, u32)>,
+    pub(super) seen: Seen,
 }
 
 /// A failure and the execution that shows it.
-pub(super) fn failure(
-    name: &str,
-    (class, kind): (Class, Option<Kind>),
-    pass: Pass,
-    panic: &str,
-    place: Option<(String, u32)>,
-    seen: &Seen,
-) -> Failure {
-    let mut steps: Vec<StepTold> = seen.steps.iter().enumerate().map(|(index, step)| told(index + 1, step, seen)).collect();
+pub(super) fn failure(name: &str, kind: Option<Kind>, failed: &Failed) -> Failure {
+    let Failed { class, pass, panic, place, seen } = failed;
+    let names = name::of(&seen.objects);
+    let order = Order::of(seen, *pass);
+    let mut steps: Vec<StepTold> = seen
+        .steps
+        .iter()
+        .zip(&order.links)
+        .enumerate()
+        .map(|(index, (step, link))| told(index + 1, step, *link, &names))
+        .collect();
+    for (told, step) in steps.iter_mut().zip(&seen.steps).filter(|(_, step)| step.outcome.is_none()) {
+        told.waits_for = holder(&seen.steps, step).map(|(thread, _)| thread);
+    }
+    let story = Story { seen, order: &order, names: &names };
     let message = match class {
-        Class::DataRace => data_race(seen, &mut steps),
-        Class::Deadlock => deadlock(seen, &mut steps),
-        Class::Livelock => livelock(seen),
+        Class::DataRace => story.data_race(&mut steps),
+        Class::Deadlock | Class::LostWakeup => story.deadlock(&mut steps),
+        Class::Livelock => story.livelock(),
         Class::Unfit if panic.contains("Reached unexpected") => "the model is not deterministic: with the same order of steps, the \
                                                                  same program did something else. A model must not depend on time, \
                                                                  addresses, randomness, or state that outlives an execution"
             .to_owned(),
-        _ => match place {
-            Some((file, line)) => format!("{} ({}:{line})", panic.trim(), short(&file)),
-            None => panic.trim().to_owned(),
-        },
+        _ => {
+            let said = match place {
+                Some((file, line)) => format!("{} ({})", panic.trim(), finding::place(file, *line)),
+                None => panic.trim().to_owned(),
+            };
+            [Some(said), story.lost_update(&mut steps), story.stale_read(&mut steps)].into_iter().flatten().collect::<Vec<_>>().join("\n")
+        }
     };
-    if panic.starts_with("not yet implemented") {
-        // A `todo!()` is no bug, and the steps up to it explain nothing.
-        let text = format!("{}\n", wrapped(&message));
-        return Failure { class, kind: None, pass: Some(pass), execution: seen.executions, message, steps, text };
+    let objects = seen.objects.iter().zip(&names).map(|(object, name)| ObjectTold {
+        name: name.clone(),
+        kind: object.kind.to_owned(),
+        file: object.created.file().to_owned(),
+        line: object.created.line(),
+    });
+    Failure {
+        kind,
+        pass: Some(*pass),
+        execution: seen.executions,
+        threads: seen.threads,
+        objects: objects.collect(),
+        steps,
+        ..plain(name, *class, message)
     }
-    let mut text = format!("{} in {name}\nexecution {} of pass \"{}\"", class.name(), seen.executions, pass.name());
-    if let Some(kind) = kind {
-        text.push_str(match kind {
-            Kind::Interleaving => ": an interleaving bug, whatever the orderings",
-            Kind::MemoryOrdering => ": a memory-ordering bug",
-            Kind::Spurious => ": an operation failed or woke for no reason",
+}
+
+/// What is known of an execution, and how it is put into words.
+struct Story<'a> {
+    seen: &'a Seen,
+    order: &'a Order<'a>,
+    names: &'a [String],
+}
+
+impl Story<'_> {
+    fn object(&self, step: &Step) -> &str {
+        step.call.object.index().and_then(|index| self.names.get(index)).map_or("", String::as_str)
+    }
+
+    /// The two accesses, and what failed to order them.
+    fn data_race(&self, steps: &mut [StepTold]) -> String {
+        let unordered = "two accesses to one value, at least one of them a write, that nothing orders";
+        let all = &self.seen.steps;
+        let Some(last) = all.iter().rposition(|step| step.outcome.is_none()) else { return unordered.to_owned() };
+        let second = &all[last];
+        let conflicts = |step: &Step| {
+            step.call.object == second.call.object
+                && step.thread != second.thread
+                && (step.call.operation != "READ" || second.call.operation != "READ")
+        };
+        let Some(at) = all[..last].iter().rposition(conflicts) else { return unordered.to_owned() };
+        let first = &all[at];
+        note(&mut steps[at], "first access");
+        note(&mut steps[last], "second access");
+        let does = |step: &Step| format!("T{} {} it at {}", step.thread, verb(step), place(step.call.location));
+        let object = self.object(first);
+        let mut text = format!(
+            "T{} and T{} use `{object}`, and nothing orders the two: {}, {}.",
+            first.thread,
+            second.thread,
+            does(first),
+            does(second)
+        );
+        text.push('\n');
+        text.push_str(&match self.order.broken_link(at, last) {
+            Some(link) => self.broken(link, steps),
+            None => format!(
+                "Before its access T{} reads nothing that T{} writes after its own, so it cannot know that T{} is done.",
+                second.thread, first.thread, first.thread
+            ),
         });
+        text
     }
-    let _ = writeln!(text, "\n{}\n", wrapped(&message));
-    text.push_str(&table(&steps, seen));
-    Failure { class, kind, pass: Some(pass), execution: seen.executions, message, steps, text }
+
+    /// A read that saw a write and yet is not ordered after it.
+    fn broken(&self, (from, to): (usize, usize), steps: &mut [StepTold]) -> String {
+        let (write, read) = (&self.seen.steps[from], &self.seen.steps[to]);
+        if access(write).is_none() {
+            return format!(
+                "T{}'s {} at {} woke T{}, but a notification orders nothing: a lock that both take would.",
+                write.thread,
+                write.call.operation,
+                place(write.call.location),
+                read.thread
+            );
+        }
+        note(&mut steps[from], "read below, orders nothing");
+        note(&mut steps[to], "orders nothing");
+        let (weak_write, weak_read) = self.order.weak_side((from, to));
+        let why = match (weak_write, weak_read) {
+            (true, false) => format!("that {} is {}: it releases nothing", write.call.operation, ordering_of(write)),
+            (false, true) => format!("that {} is {}: it acquires nothing", read.call.operation, ordering_of(read)),
+            _ => format!(
+                "the one releases nothing ({}) and the other acquires nothing ({})",
+                ordering_of(write),
+                ordering_of(read)
+            ),
+        };
+        format!(
+            "T{}'s {} at {} did read what T{}'s {} at {} had written, but {why}.",
+            read.thread,
+            read.call.operation,
+            place(read.call.location),
+            write.thread,
+            write.call.operation,
+            place(write.call.location),
+        )
+    }
+
+    /// Who stands where, and who keeps whom.
+    fn deadlock(&self, steps: &mut [StepTold]) -> String {
+        let all = &self.seen.steps;
+        let mut told = vec!["No thread can go on.".to_owned()];
+        for (step, told_step) in all.iter().zip(&mut *steps).filter(|(step, _)| step.outcome.is_none()) {
+            note(told_step, "stuck");
+            told.push(self.stuck(step));
+        }
+        if let Some((notify, sleep)) = lost_wakeup(all) {
+            note(&mut steps[notify], "woke nobody");
+            let (notify, sleep) = (&all[notify], &all[sleep]);
+            told.push(format!(
+                "{} by T{} at {} woke nobody, since nobody slept yet; T{} went to sleep after it, and nobody will wake it.",
+                notify.call.operation,
+                notify.thread,
+                place(notify.call.location),
+                sleep.thread,
+            ));
+        }
+        told.join("\n")
+    }
+
+    fn stuck(&self, step: &Step) -> String {
+        let (me, at, object) = (step.thread, place(step.call.location), self.object(step));
+        match step.call.operation {
+            "join" => match step.call.arguments[0] {
+                Value::Thread(other) => format!("T{me} waits for the end of T{other} at {at}."),
+                _ => format!("T{me} waits for the end of a thread at {at}."),
+            },
+            "park" => format!("T{me} is parked at {at}, and nobody unparks it."),
+            "wake" => format!("T{me} sleeps on `{object}` at {at}."),
+            "recv" => format!("T{me} waits for a message at {at}."),
+            "send" => format!("T{me} waits for room in the channel at {at}."),
+            operation => match holder(&self.seen.steps, step) {
+                Some((thread, since)) if thread == me => {
+                    format!("T{me} waits for `{object}` at {at}, which it holds itself since {}.", place(since.call.location))
+                }
+                Some((thread, since)) => {
+                    format!("T{me} waits for `{object}` at {at}, which T{thread} holds since {}.", place(since.call.location))
+                }
+                None => format!("T{me} stands in {operation} of `{object}` at {at}."),
+            },
+        }
+    }
+
+    /// Who goes round and round.
+    fn livelock(&self) -> String {
+        let all = &self.seen.steps;
+        let tail = &all[all.len().saturating_sub(ROUND)..];
+        let mut places: Vec<(usize, String)> =
+            tail.iter().filter(|step| step.outcome.is_some()).map(|step| (step.thread, place(step.call.location))).collect();
+        places.sort();
+        places.dedup();
+        let places: Vec<String> = places.into_iter().map(|(thread, place)| format!("T{thread} at {place}")).collect();
+        let mut text = format!("An execution does not end: in its last steps there are only {}.", places.join(", "));
+        if !tail.iter().any(|step| step.call.spins()) {
+            text.push_str(" A loop that waits must call lab::hint::spin_loop or lab::thread::yield_now.");
+        }
+        text
+    }
+
+    /// An update that another thread has overwritten: it read before, and wrote after, as if nobody had come between.
+    fn lost_update(&self, steps: &mut [StepTold]) -> Option<String> {
+        let all = &self.seen.steps;
+        let (read, lost, write) = (0..all.len()).rev().find_map(|write| {
+            let last = &all[write];
+            let stores = last.outcome.is_some() && (access(last) == Some(Access::Store) || last.call.operation == "WRITE");
+            let same = |other: &Step| other.call.object == last.call.object && other.outcome.is_some();
+            let reads = |other: &Step| access(other) == Some(Access::Load) || other.call.operation == "READ";
+            let writes =
+                |other: &Step| matches!(access(other), Some(Access::Store | Access::Change)) || other.call.operation == "WRITE";
+            // What this thread knew when it wrote.
+            let read = all[..write].iter().rposition(|other| same(other) && other.thread == last.thread)?;
+            let lost = (read + 1..write).rev().find(|&at| same(&all[at]) && all[at].thread != last.thread && writes(&all[at]))?;
+            (stores && reads(&all[read])).then_some((read, lost, write))
+        })?;
+        note(&mut steps[read], "reads");
+        note(&mut steps[lost], "lost");
+        note(&mut steps[write], "writes over it");
+        let (me, other) = (all[write].thread, all[lost].thread);
+        Some(format!(
+            "An update is lost: T{me} read `{}` at {}, T{other} wrote it at {}, and T{me} wrote over that at {}. Reading and writing must be one step.",
+            self.object(&all[write]),
+            place(all[read].call.location),
+            place(all[lost].call.location),
+            place(all[write].call.location),
+        ))
+    }
+
+    /// The last load that read an older value than the newest.
+    fn stale_read(&self, steps: &mut [StepTold]) -> Option<String> {
+        let at = self.order.links.iter().rposition(|link| link.is_some_and(|link| link.stale))?;
+        let read = &self.seen.steps[at];
+        let newest = (0..at).rev().find(|&other| {
+            let step = &self.seen.steps[other];
+            matches!(access(step), Some(Access::Store | Access::Change)) && step.call.object == read.call.object
+        })?;
+        note(&mut steps[at], "stale");
+        note(&mut steps[newest], "not seen");
+        let write = &self.seen.steps[newest];
+        Some(format!(
+            "T{} still read the old value of `{}` at {}, though T{} had written it at {}: nothing orders that write before this read.",
+            read.thread,
+            self.object(read),
+            place(read.call.location),
+            write.thread,
+            place(write.call.location),
+        ))
+    }
 }
 
-/// The two accesses, and their notes.
-fn data_race(seen: &Seen, steps: &mut [StepTold]) -> String {
-    let unordered = "two accesses to one value, at least one of them a write, that nothing orders";
-    let Some(last) = seen.steps.iter().rposition(|step| step.outcome.is_none()) else { return unordered.to_owned() };
-    let second = &seen.steps[last];
-    let conflicts = |step: &Step| {
-        step.call.object == second.call.object
-            && step.thread != second.thread
-            && (step.call.operation != "READ" || second.call.operation != "READ")
+/// Says why a step matters; the first reason stands.
+fn note(step: &mut StepTold, text: &str) {
+    if step.note.is_empty() {
+        text.clone_into(&mut step.note);
+    }
+}
+
+fn verb(step: &Step) -> &'static str {
+    match step.call.operation {
+        "READ" => "reads",
+        "WRITE" => "writes",
+        _ => "uses",
+    }
+}
+
+fn ordering_of(step: &Step) -> String {
+    match (step.call.orderings, step.outcome) {
+        ([_, Some(failure)], Some(Outcome::Failed(_))) => format!("{failure:?}"),
+        ([Some(ordering), _], _) => format!("{ordering:?}"),
+        _ => "no ordering".to_owned(),
+    }
+}
+
+/// Who holds what a stuck step waits for, and the step by which it got it.
+fn holder<'a>(steps: &'a [Step], stuck: &Step) -> Option<(usize, &'a Step)> {
+    if let ("join", Value::Thread(thread)) = (stuck.call.operation, stuck.call.arguments[0]) {
+        return steps.iter().rfind(|step| step.thread == thread).map(|step| (thread, step));
+    }
+    if !["lock", "read", "write"].contains(&stuck.call.operation) {
+        return None;
+    }
+    let taken = |step: &&Step| {
+        step.call.object == stuck.call.object
+            && matches!(step.call.operation, "lock" | "try_lock" | "read" | "try_read" | "write" | "try_write")
+            && step.outcome.is_some_and(|outcome| !matches!(outcome, Outcome::Gave(Value::Text("WouldBlock"))))
     };
-    let Some(first) = seen.steps[..last].iter().rposition(conflicts) else { return unordered.to_owned() };
-    steps[first].note = "first access".to_owned();
-    steps[last].note = "second access".to_owned();
-    format!(
-        "T{} and T{} use {} and nothing orders the two: {} at {}, {} at {}",
-        seen.steps[first].thread,
-        second.thread,
-        steps[last].object,
-        seen.steps[first].call.operation,
-        place(seen.steps[first].call.location),
-        second.call.operation,
-        place(second.call.location),
-    )
+    let freed = |step: &&Step| {
+        step.call.object == stuck.call.object && matches!(step.call.operation, "unlock" | "end read" | "end write")
+    };
+    let threads = 0..steps.iter().map(|step| step.thread + 1).max().unwrap_or(0);
+    threads.into_iter().find_map(|thread| {
+        let own = || steps.iter().filter(move |step| step.thread == thread);
+        let held = own().filter(taken).count() > own().filter(freed).count();
+        held.then(|| own().rfind(taken)).flatten().map(|step| (thread, step))
+    })
 }
 
-/// Who stands where.
-fn deadlock(seen: &Seen, steps: &mut [StepTold]) -> String {
-    let mut stuck = Vec::new();
-    for (step, told) in seen.steps.iter().zip(steps).filter(|(step, _)| step.outcome.is_none()) {
-        told.note = "stuck".to_owned();
-        stuck.push(format!("T{} in {} at {}", step.thread, brief(told), place(step.call.location)));
-    }
-    format!("no thread can go on: {}", stuck.join(", "))
+/// Of a deadlock: the notification that woke nobody, and the sleep after it that nobody ends.
+fn lost_wakeup(steps: &[Step]) -> Option<(usize, usize)> {
+    let asleep = |step: &Step| step.outcome.is_none() && step.call.operation == "wake";
+    steps.iter().enumerate().filter(|(_, step)| asleep(step)).find_map(|(at, sleeper)| {
+        let slept = steps.iter().rposition(|step| step.thread == sleeper.thread && step.call.operation == "wait")?;
+        let vain = |step: &Step| {
+            step.call.object == sleeper.call.object
+                && step.call.operation.starts_with("notify")
+                && matches!(step.outcome, Some(Outcome::Gave(Value::Text("nobody"))))
+        };
+        steps[..slept].iter().rposition(vain).map(|notify| (notify, at))
+    })
 }
 
-/// Who goes round and round.
-fn livelock(seen: &Seen) -> String {
-    let tail = &seen.steps[seen.steps.len().saturating_sub(ROWS)..];
-    let mut places: Vec<(usize, String)> = tail.iter().map(|step| (step.thread, place(step.call.location))).collect();
-    places.sort();
-    places.dedup();
-    let places: Vec<String> = places.into_iter().map(|(thread, place)| format!("T{thread} at {place}")).collect();
-    let mut text = format!("an execution does not end: in its last steps there are only {}", places.join(", "));
-    if !tail.iter().any(|step| step.call.spins()) {
-        text.push_str(". A loop that waits must call lab::hint::spin_loop or lab::thread::yield_now");
-    }
-    text
-}
-
-fn told(number: usize, step: &Step, seen: &Seen) -> StepTold {
+fn told(number: usize, step: &Step, link: Option<Link>, names: &[String]) -> StepTold {
     let call = &step.call;
-    let object = call.object.index().and_then(|index| seen.objects.get(index));
     let shown = |value: &Value| !matches!(value, Value::Nothing);
     StepTold {
         step: number,
         thread: step.thread,
-        object: object.map(|object| format!("{}#{}", object.kind, object.number)).unwrap_or_default(),
+        object: call.object.index().and_then(|index| names.get(index)).cloned().unwrap_or_default(),
         operation: call.operation.to_owned(),
         arguments: call.arguments.iter().filter(|value| shown(value)).map(Value::to_string).collect(),
         orderings: call.orderings.iter().flatten().map(|ordering| format!("{ordering:?}")).collect(),
@@ -156,119 +407,16 @@ fn told(number: usize, step: &Step, seen: &Seen) -> StepTold {
             Some(Outcome::Failed(value)) => format!("Err({value})"),
         },
         finished: step.outcome.is_some(),
+        reads_from: link.and_then(|link| link.from).map(|from| from + 1),
+        synchronises: link.is_some_and(|link| link.synchronises),
+        stale: link.is_some_and(|link| link.stale),
+        waits_for: None,
         note: String::new(),
         file: call.location.file().to_owned(),
         line: call.location.line(),
     }
 }
 
-/// `AtomicBool#1` is `bool#1` in a table.
-fn nickname(object: &str) -> String {
-    object.trim_start_matches("Atomic").trim_start_matches("Unsafe").to_lowercase()
-}
-
-/// `bool#1.swap(true, Acquire) -> false`
-fn brief(step: &StepTold) -> String {
-    let mut text = String::new();
-    if !step.object.is_empty() {
-        let object = nickname(&step.object);
-        let separator = if step.operation.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_') { '.' } else { ' ' };
-        text = format!("{object}{separator}");
-    }
-    text.push_str(&step.operation);
-    let inside: Vec<&str> = step.arguments.iter().chain(&step.orderings).map(String::as_str).collect();
-    if !inside.is_empty() {
-        let _ = write!(text, "({})", inside.join(", "));
-    }
-    if !step.value.is_empty() {
-        let _ = write!(text, " -> {}", step.value);
-    }
-    if !step.finished {
-        text.push_str(" ...");
-    }
-    text
-}
-
-/// One row a step, marked where the step matters most; each thread's steps begin in a column of their own and may run over the columns to the right, which
-/// are empty in that row.
-fn table(steps: &[StepTold], seen: &Seen) -> String {
-    if steps.is_empty() {
-        return String::new();
-    }
-    let threads = seen.threads.max(1);
-    let hidden = steps.len().saturating_sub(ROWS);
-    let shown = &steps[hidden..];
-    let places: Vec<String> = shown.iter().map(|step| format!("{}:{}", short(&step.file), step.line)).collect();
-    let place_width = places.iter().map(|place| place.chars().count()).max().unwrap_or(0).max("where".len());
-    let width = WIDTH.saturating_sub("step  ".len() + 2 + place_width).max(30);
-    // At least 36 characters are left for the last thread, where there is room for that.
-    let indent = width.saturating_sub(36) / threads.saturating_sub(1).max(1);
-
-    let mut head = vec![' '; width];
-    for thread in 0..threads {
-        for (offset, letter) in format!("T{thread}").chars().enumerate() {
-            if let Some(place) = head.get_mut(thread * indent + offset) {
-                *place = letter;
-            }
-        }
-    }
-    let head: String = head.into_iter().collect();
-    let mut text = format!("step  {head}  where\n");
-    if hidden > 0 {
-        let _ = writeln!(text, "  ..  {hidden} earlier steps");
-    }
-    for (step, place) in shown.iter().zip(places) {
-        let mut cell = format!("{}{}", " ".repeat(step.thread * indent), brief(step));
-        let note = format!(" <- {}", step.note);
-        if !step.note.is_empty() && cell.chars().count() + note.chars().count() <= width {
-            cell.push_str(&note);
-        }
-        let cell = clip(&cell, width);
-        let mark = if step.note.is_empty() { ' ' } else { '>' };
-        let _ = writeln!(text, "{mark}{:>3}  {cell:<width$}  {place}", step.step);
-    }
-    let _ = writeln!(text, "\n{}", wrapped(&legend(shown, seen)));
-    text
-}
-
-/// Where the objects of these steps were made.
-fn legend(steps: &[StepTold], seen: &Seen) -> String {
-    let used = |name: &String| steps.iter().any(|step| step.object == *name);
-    let named = seen.objects.iter().map(|object| (format!("{}#{}", object.kind, object.number), object.created));
-    let made =
-        named.filter(|(name, _)| used(name)).map(|(name, created)| format!("{} made at {}", nickname(&name), place(created)));
-    made.collect::<Vec<_>>().join(", ")
-}
-
-/// Broken at spaces, so that no line is wider than a table.
-fn wrapped(text: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                lines.push(std::mem::take(&mut line));
-            } else if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines.join("\n")
-}
-
-fn clip(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
 fn place(location: &Location<'_>) -> String {
-    format!("{}:{}", short(location.file()), location.line())
-}
-
-fn short(file: &str) -> &str {
-    Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or(file)
+    finding::place(location.file(), location.line())
 }

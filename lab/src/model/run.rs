@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{self, Relaxed},
+        },
         mpsc::{RecvTimeoutError, channel},
     },
     thread,
@@ -12,14 +15,21 @@ use std::{
 };
 
 use super::{
-    Class, Failure, Kind, Model, Pass, Report, Searched,
-    engine::{self, End, Limits, Mode, Seen},
-    explain,
+    Class, Failure, Kind, Model, Pass, Repair, Report, Searched,
+    engine::{self, End, Instead, Limits, Mode, Seen},
+    explain::{self, Failed},
+    step::Step,
 };
 use crate::checked::threads;
 
 /// How long past its deadline a search may take to notice that.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long the search for a simpler execution may take, and the one for a repair: a failure is told soon, or not read.
+const AFTERTHOUGHT: Duration = Duration::from_secs(4);
+
+/// Up to how many interruptions a failure is looked for again.
+const MOST_PREEMPTIONS: usize = 3;
 
 type Body = Box<dyn Fn() + Send + Sync>;
 
@@ -43,10 +53,11 @@ struct Sum {
     switches: u32,
 }
 
-/// How one search ended.
-enum Ended {
-    Finished,
-    Failed(Failure),
+/// How far one search goes.
+#[derive(Clone, Copy)]
+struct Bounds {
+    preemptions: Option<usize>,
+    deadline: Instant,
 }
 
 impl<'a> Search<'a> {
@@ -61,7 +72,7 @@ impl<'a> Search<'a> {
         let cut = bounded || failure.as_ref().is_some_and(|failure| failure.class == Class::Cut);
         Report {
             name: self.name,
-            verdict: if failure.is_some() { "fail" } else { "pass" },
+            verdict: if failure.is_some() { "fail" } else { "pass" }.to_owned(),
             passes: sum.passes,
             preemption_bound: self.model.preemptions,
             cut,
@@ -82,7 +93,7 @@ impl<'a> Search<'a> {
             if idle {
                 continue;
             }
-            if let Ended::Failed(failure) = self.pass(pass, sum) {
+            if let Some(failure) = self.pass(pass, sum) {
                 return Some(failure);
             }
         }
@@ -90,10 +101,10 @@ impl<'a> Search<'a> {
     }
 
     /// One pass, begun again if it turns out that it needs the better `Mutex`.
-    fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Ended {
+    fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Option<Failure> {
         let started = Instant::now();
         let (end, mut seen) = loop {
-            match self.search(Mode { pass, strong: false, tried: self.tried }) {
+            match self.search(self.mode(pass), self.bounds()) {
                 (End::Tried, _) => self.tried = true,
                 ended => break ended,
             }
@@ -107,32 +118,111 @@ impl<'a> Search<'a> {
         sum.spurious |= seen.spurious;
         sum.switches = sum.switches.max(seen.switches);
         match end {
-            End::Finished => Ended::Finished,
-            End::Cut | End::Tried => Ended::Failed(self.cut(pass, &seen)),
+            End::Finished => None,
+            End::Cut | End::Tried => Some(self.cut(pass, &seen)),
             End::Panicked { message, place } => {
-                let class = explain::class(&message);
-                let kind = self.kind(pass, class);
-                Ended::Failed(explain::failure(&self.name, (class, kind), pass, &message, place, &seen))
+                let class = explain::class(&message, &seen);
+                Some(self.explained(Failed { class, pass, panic: message, place, seen }, sum.loads))
             }
         }
     }
 
+    fn mode(&self, pass: Pass) -> Mode {
+        Mode { pass, strong: false, instead: None, tried: self.tried }
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { preemptions: self.model.preemptions, deadline: self.deadline }
+    }
+
+    /// Bounds of a search that only makes a failure easier to read: it ends soon, at the cost of that.
+    fn brief(&self, preemptions: Option<usize>, began: Instant) -> Bounds {
+        Bounds { preemptions, deadline: self.deadline.min(began + AFTERTHOUGHT) }
+    }
+
+    /// A failure, by the simplest execution that shows it, and with what would mend it.
+    fn explained(&self, failed: Failed, loads: bool) -> Failure {
+        let kind = self.kind(&failed);
+        if kind.is_none() {
+            return explain::failure(&self.name, kind, &failed);
+        }
+        let (failed, preemptions) = match self.simplest(&failed) {
+            Some((simpler, preemptions)) => (simpler, Some(preemptions)),
+            None => (failed, None),
+        };
+        let repair = if kind == Some(Kind::MemoryOrdering) { self.repair(&failed.seen, loads) } else { None };
+        Failure { preemptions, repair, ..explain::failure(&self.name, kind, &failed) }
+    }
+
+    /// The same failure with as few interruptions as can be. `None` where none is found with a few, or not in time.
+    fn simplest(&self, failed: &Failed) -> Option<(Failed, usize)> {
+        let began = Instant::now();
+        let most = self.model.preemptions.unwrap_or(MOST_PREEMPTIONS).min(MOST_PREEMPTIONS);
+        for preemptions in 0..=most {
+            match self.search(self.mode(failed.pass), self.brief(Some(preemptions), began)) {
+                (End::Finished, _) => {}
+                (End::Panicked { message, place }, seen) => {
+                    let class = explain::class(&message, &seen);
+                    if class == failed.class {
+                        return Some((Failed { class, pass: failed.pass, panic: message, place, seen }, preemptions));
+                    }
+                }
+                (End::Cut | End::Tried, _) => return None,
+            }
+        }
+        None
+    }
+
+    /// The line whose ordering alone is to blame: with another one there, and nowhere else, the model passes. `None` where no
+    /// line or more than one is such, or where it takes too long to say.
+    fn repair(&self, seen: &Seen, loads: bool) -> Option<Repair> {
+        let began = Instant::now();
+        let mut sites: Vec<&Step> = Vec::new();
+        for step in seen.steps.iter().filter(|step| step.call.orderings[0].is_some()) {
+            if !sites.iter().any(|site| site.call.location == step.call.location) {
+                sites.push(step);
+            }
+        }
+        let mut found = None;
+        for site in sites {
+            let Some(ordering) = stronger(site).into_iter().find(|ordering| self.mends(site, *ordering, loads, began)) else {
+                continue;
+            };
+            if found.replace((site, ordering)).is_some() {
+                return None;
+            }
+        }
+        // A line that was not tried any more could be another one.
+        let (site, to) = found.filter(|_| began.elapsed() < AFTERTHOUGHT)?;
+        Some(explain::repair(site, to, seen))
+    }
+
+    fn mends(&self, site: &Step, ordering: Ordering, loads: bool, began: Instant) -> bool {
+        let passes = [Pass::Interleavings, Pass::WeakMemory].into_iter().filter(|pass| *pass != Pass::WeakMemory || loads);
+        passes.into_iter().all(|pass| {
+            let mode = Mode { instead: Some(Instead { location: site.call.location, ordering }), ..self.mode(pass) };
+            matches!(self.search(mode, self.brief(self.model.preemptions, began)).0, End::Finished)
+        })
+    }
+
     /// What a failure is a matter of.
-    fn kind(&self, pass: Pass, class: Class) -> Option<Kind> {
-        match (class, pass) {
+    fn kind(&self, failed: &Failed) -> Option<Kind> {
+        match (failed.class, failed.pass) {
             (Class::DataRace, Pass::Interleavings) => {
                 // The race is a matter of orderings if none is left with the strongest ones.
-                match self.search(Mode { pass, strong: true, tried: self.tried }).0 {
+                match self.search(Mode { strong: true, ..self.mode(failed.pass) }, self.bounds()).0 {
                     End::Finished => Some(Kind::MemoryOrdering),
                     End::Panicked { .. } => Some(Kind::Interleaving),
                     End::Cut | End::Tried => None,
                 }
             }
-            (Class::DataRace | Class::Deadlock | Class::Assertion | Class::Leak | Class::Livelock, pass) => Some(match pass {
-                Pass::Interleavings => Kind::Interleaving,
-                Pass::WeakMemory => Kind::MemoryOrdering,
-                Pass::Spurious => Kind::Spurious,
-            }),
+            (Class::DataRace | Class::Deadlock | Class::LostWakeup | Class::Assertion | Class::Leak | Class::Livelock, pass) => {
+                Some(match pass {
+                    Pass::Interleavings => Kind::Interleaving,
+                    Pass::WeakMemory => Kind::MemoryOrdering,
+                    Pass::Spurious => Kind::Spurious,
+                })
+            }
             (Class::Vacuous | Class::Unreached | Class::Cut | Class::Unfit, _) => None,
         }
     }
@@ -177,11 +267,11 @@ impl<'a> Search<'a> {
     }
 
     /// One search, on a thread of its own: if it fails, that thread is not unwound but left behind, see [`engine`].
-    fn search(&self, mode: Mode) -> (End, Seen) {
+    fn search(&self, mode: Mode, bounds: Bounds) -> (End, Seen) {
         let (sender, receiver) = channel();
         let progress = Arc::new(AtomicU64::new(0));
-        let limits = Limits { executions: self.model.executions, deadline: self.deadline };
-        let (preemptions, steps) = (self.model.preemptions, self.model.steps);
+        let limits = Limits { executions: self.model.executions, deadline: bounds.deadline };
+        let (preemptions, steps) = (bounds.preemptions, self.model.steps);
         let body = self.body.clone();
         let watched = progress.clone();
         let search = move || {
@@ -202,7 +292,7 @@ impl<'a> Search<'a> {
         if let Err(error) = spawned {
             return (End::Panicked { message: format!("cannot start the search: {error}"), place: None }, Seen::default());
         }
-        let left = self.deadline.saturating_duration_since(Instant::now()) + GRACE;
+        let left = bounds.deadline.saturating_duration_since(Instant::now()) + GRACE;
         match receiver.recv_timeout(left) {
             Ok(ended) => ended,
             // It hangs in one execution: a lock of `std`, or a loop that never calls `lab`.
@@ -212,6 +302,24 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+/// The orderings that are stronger than the one of a step, the weakest first.
+fn stronger(step: &Step) -> Vec<Ordering> {
+    use Ordering::{AcqRel, Acquire, Release, SeqCst};
+    let [Some(written), _] = step.call.orderings else { return Vec::new() };
+    let all: &[Ordering] = match step.call.operation {
+        "load" => &[Acquire, SeqCst],
+        "store" => &[Release, SeqCst],
+        _ => &[Acquire, Release, AcqRel, SeqCst],
+    };
+    let rank = |ordering: Ordering| match ordering {
+        Ordering::Relaxed => 0,
+        Acquire | Release => 1,
+        AcqRel => 2,
+        _ => 3,
+    };
+    all.iter().copied().filter(|ordering| rank(*ordering) > rank(written)).collect()
 }
 
 /// loom's search, with nothing left to the environment.

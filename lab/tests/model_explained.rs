@@ -1,0 +1,322 @@
+//! What a failure says: the cause in sentences with lines, the repair, the fewest interruptions, and a table that fits.
+
+use lab::{
+    cell::UnsafeCell,
+    finding::WIDTH,
+    hint,
+    model::{Class, Failure, Kind, Model, Pass, Report, StepTold},
+    sync::{
+        Arc, Condvar, Mutex, RwLock,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{self, Acquire, Relaxed, Release},
+            fence,
+        },
+    },
+    thread,
+};
+
+/// The failure of a report, whose text fits into a terminal of old.
+#[track_caller]
+fn failure(report: Report) -> Failure {
+    let Some(failure) = report.failure else { panic!("it passed: {report:?}") };
+    let text = failure.text(WIDTH);
+    println!("{text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= WIDTH + 4, "too wide: {line}");
+    }
+    assert!(!text.contains("loom"), "a learner need not know of loom");
+    failure
+}
+
+#[track_caller]
+fn assert_says(failure: &Failure, words: &[&str]) {
+    // However the lines are broken.
+    let text = failure.sentences().join(" ").replace('\n', " ");
+    for words in words {
+        assert!(text.contains(words), "{words:?} is not said in: {text}");
+    }
+}
+
+fn line_of(failure: &Failure, operation: &str) -> String {
+    let step = failure.steps.iter().find(|step| step.operation == operation);
+    step.map(StepTold::place).unwrap_or_else(|| panic!("no step is a {operation}"))
+}
+
+/// A value that is published by a flag.
+struct Letter {
+    sealed: AtomicBool,
+    text: UnsafeCell<u32>,
+}
+
+// SAFETY: what the models are about to find out.
+unsafe impl Sync for Letter {}
+
+fn letter(store: Ordering, load: Ordering) -> Report {
+    Model::new().explore(move || {
+        let letter = Arc::new(Letter { sealed: AtomicBool::new(false), text: UnsafeCell::new(0) });
+        let writer = thread::spawn({
+            let letter = letter.clone();
+            move || {
+                // SAFETY: nobody reads before `sealed` is true; what that is worth is what is checked.
+                letter.text.with_mut(|text| unsafe { *text = 42 });
+                letter.sealed.store(true, store);
+            }
+        });
+        if letter.sealed.load(load) {
+            // SAFETY: as above.
+            letter.text.with(|text| unsafe { *text });
+        }
+        writer.join().unwrap();
+    })
+}
+
+#[test]
+fn a_store_that_releases_nothing_is_named_with_its_repair() {
+    let failure = failure(letter(Relaxed, Acquire));
+    assert_eq!((failure.class, failure.kind), (Class::DataRace, Some(Kind::MemoryOrdering)));
+    let (store, load) = (line_of(&failure, "store"), line_of(&failure, "load"));
+    assert_says(
+        &failure,
+        &[
+            "T1 and T0 use `text`, and nothing orders the two",
+            &format!("T0's load at {load} did read what T1's store at {store} had written"),
+            "that store is Relaxed: it releases nothing",
+            &format!("Repair: Release instead of Relaxed in sealed.store at {store}."),
+        ],
+    );
+    let read = failure.steps.iter().find(|step| step.operation == "load").unwrap();
+    let store = failure.steps.iter().find(|step| step.operation == "store").unwrap();
+    assert_eq!((read.reads_from, read.synchronises), (Some(store.step), false));
+}
+
+#[test]
+fn a_load_that_acquires_nothing_is_named_with_its_repair() {
+    let failure = failure(letter(Release, Relaxed));
+    assert_says(&failure, &["that load is Relaxed: it acquires nothing", "Repair: Acquire instead of Relaxed in sealed.load"]);
+}
+
+#[test]
+fn where_two_lines_are_too_weak_no_single_repair_is_named() {
+    let failure = failure(letter(Relaxed, Relaxed));
+    assert_eq!(failure.repair, None);
+    assert_says(&failure, &["the one releases nothing (Relaxed) and the other acquires nothing (Relaxed)"]);
+}
+
+#[test]
+fn a_right_letter_is_not_explained() {
+    assert_eq!(letter(Release, Acquire).failure, None);
+}
+
+/// Fences may do what the orderings of the accesses do not.
+#[test]
+fn a_fence_that_is_missing_on_one_side_is_seen() {
+    let with_fences = |before: bool, after: bool| {
+        Model::new().explore(move || {
+            let letter = Arc::new(Letter { sealed: AtomicBool::new(false), text: UnsafeCell::new(0) });
+            let writer = thread::spawn({
+                let letter = letter.clone();
+                move || {
+                    // SAFETY: what is checked.
+                    letter.text.with_mut(|text| unsafe { *text = 42 });
+                    if before {
+                        fence(Release);
+                    }
+                    letter.sealed.store(true, Relaxed);
+                }
+            });
+            if letter.sealed.load(Relaxed) {
+                if after {
+                    fence(Acquire);
+                }
+                // SAFETY: what is checked.
+                letter.text.with(|text| unsafe { *text });
+            }
+            writer.join().unwrap();
+        })
+    };
+    assert_eq!(with_fences(true, true).failure, None);
+    assert_says(&failure(with_fences(true, false)), &["that load is Relaxed: it acquires nothing"]);
+    assert_says(&failure(with_fences(false, true)), &["that store is Relaxed: it releases nothing"]);
+}
+
+#[test]
+fn a_race_that_no_ordering_could_mend_is_an_interleaving_bug() {
+    let failure = failure(Model::new().explore(|| {
+        let letter = Arc::new(Letter { sealed: AtomicBool::new(false), text: UnsafeCell::new(0) });
+        let writer = thread::spawn({
+            let letter = letter.clone();
+            // SAFETY: the mistake.
+            move || letter.text.with_mut(|text| unsafe { *text = 42 })
+        });
+        // SAFETY: the mistake.
+        letter.text.with(|text| unsafe { *text });
+        writer.join().unwrap();
+    }));
+    assert_eq!((failure.class, failure.kind), (Class::DataRace, Some(Kind::Interleaving)));
+    assert_says(&failure, &["so it cannot know that"]);
+}
+
+#[test]
+fn a_lost_update_is_told_with_its_three_lines() {
+    let failure = failure(Model::new().explore(|| {
+        let count = Arc::new(AtomicUsize::new(0));
+        let add = |count: &AtomicUsize| {
+            let before = count.load(Acquire);
+            count.store(before + 1, Release);
+        };
+        let other = thread::spawn({
+            let count = count.clone();
+            move || add(&count)
+        });
+        add(&count);
+        other.join().unwrap();
+        assert_eq!(count.load(Acquire), 2);
+    }));
+    assert_eq!((failure.class, failure.kind, failure.preemptions), (Class::Assertion, Some(Kind::Interleaving), Some(1)));
+    let (load, store) = (line_of(&failure, "load"), line_of(&failure, "store"));
+    let lost = format!("read `count` at {load}, T1 wrote it at {store}, and T0 wrote over that at {store}");
+    assert_says(&failure, &[&lost, "a thread must be interrupted once for it"]);
+}
+
+#[test]
+fn a_deadlock_says_who_holds_what_since_where() {
+    let failure = failure(Model::new().explore(|| {
+        let both = Arc::new((Mutex::new(0), Mutex::new(0)));
+        let other = thread::spawn({
+            let both = both.clone();
+            move || {
+                let right = both.1.lock().unwrap();
+                drop((both.0.lock().unwrap(), right));
+            }
+        });
+        let left = both.0.lock().unwrap();
+        drop((both.1.lock().unwrap(), left));
+        other.join().unwrap();
+    }));
+    assert_eq!((failure.class, failure.preemptions), (Class::Deadlock, Some(1)));
+    let stuck: Vec<_> = failure.steps.iter().filter(|step| !step.finished).map(|step| (step.thread, step.waits_for)).collect();
+    assert_eq!(stuck.len(), 2);
+    assert!(stuck.contains(&(0, Some(1))) && stuck.contains(&(1, Some(0))), "{stuck:?}");
+    let held = line_of(&failure, "lock");
+    assert_says(&failure, &["No thread can go on.", &format!("which T0 holds since {held}")]);
+}
+
+#[test]
+fn a_lock_taken_twice_is_held_by_the_one_who_waits() {
+    let failure = failure(Model::new().explore(|| {
+        let lock = Arc::new(RwLock::new(0));
+        let other = thread::spawn({
+            let lock = lock.clone();
+            move || drop(lock.read().unwrap())
+        });
+        let reader = lock.read().unwrap();
+        drop((lock.write().unwrap(), reader));
+        other.join().unwrap();
+    }));
+    assert_says(&failure, &["which it holds itself since"]);
+}
+
+#[test]
+fn a_lost_wakeup_names_the_notification_that_woke_nobody() {
+    let failure = failure(Model::new().explore(|| {
+        let pair = Arc::new((Mutex::new(false), Condvar::new()));
+        let other = thread::spawn({
+            let pair = pair.clone();
+            move || {
+                *pair.0.lock().unwrap() = true;
+                pair.1.notify_one();
+            }
+        });
+        let ready = *pair.0.lock().unwrap();
+        if !ready {
+            drop(pair.1.wait(pair.0.lock().unwrap()));
+        }
+        other.join().unwrap();
+    }));
+    assert_eq!((failure.class, failure.kind), (Class::LostWakeup, Some(Kind::Interleaving)));
+    let notify = line_of(&failure, "notify_one");
+    assert_says(&failure, &[&format!("notify_one by T1 at {notify} woke nobody")]);
+}
+
+#[test]
+fn a_stale_read_names_the_write_that_was_not_seen() {
+    let failure = failure(Model::new().explore(|| {
+        let flags = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));
+        let other = thread::spawn({
+            let flags = flags.clone();
+            move || {
+                flags.0.store(true, Release);
+                flags.1.load(Acquire)
+            }
+        });
+        flags.1.store(true, Release);
+        let mine = flags.0.load(Acquire);
+        assert!(other.join().unwrap() || mine, "both went in");
+    }));
+    assert_eq!(
+        (failure.class, failure.kind, failure.pass),
+        (Class::Assertion, Some(Kind::MemoryOrdering), Some(Pass::WeakMemory))
+    );
+    assert_says(&failure, &["still read the old value of", "nothing orders that write before this read"]);
+    assert!(failure.steps.iter().any(|step| step.stale));
+}
+
+#[test]
+fn a_livelock_shows_one_round() {
+    let failure = failure(Model::new().explore(|| {
+        let locked = Arc::new(AtomicBool::new(true));
+        let other = thread::spawn({
+            let locked = locked.clone();
+            move || {
+                while locked.swap(true, Acquire) {
+                    hint::spin_loop();
+                }
+            }
+        });
+        other.join().unwrap();
+    }));
+    assert_eq!(failure.class, Class::Livelock);
+    let text = failure.text(WIDTH);
+    assert!(text.contains("and so on: these 2 steps"), "{text}");
+    assert!(text.lines().count() < 25, "one round is enough:\n{text}");
+}
+
+#[test]
+fn three_threads_fit_into_a_terminal_of_old() {
+    let failure = failure(Model::new().explore(|| {
+        let letter = Arc::new(Letter { sealed: AtomicBool::new(false), text: UnsafeCell::new(0) });
+        let first = thread::spawn({
+            let letter = letter.clone();
+            move || {
+                // SAFETY: what is checked.
+                letter.text.with_mut(|text| unsafe { *text = 1 });
+                letter.sealed.store(true, Relaxed);
+            }
+        });
+        let second = thread::spawn({
+            let letter = letter.clone();
+            move || {
+                if letter.sealed.load(Acquire) {
+                    // SAFETY: what is checked.
+                    letter.text.with(|text| unsafe { *text });
+                }
+            }
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+    }));
+    assert_eq!((failure.threads, failure.class), (3, Class::DataRace));
+    assert_says(&failure, &["T1 and T2 use `text`", "Repair: Release instead of Relaxed in sealed.store"]);
+    let text = failure.text(WIDTH);
+    let head = text.lines().find(|line| line.starts_with("step")).unwrap();
+    assert!(["T0", "T1", "T2"].iter().all(|thread| head.contains(thread)), "{head}");
+}
+
+/// What is stored can be shown again: by the runner, which never sees a model.
+#[test]
+fn a_failure_survives_its_json() {
+    let failure = failure(letter(Relaxed, Acquire));
+    let text = serde_json::to_string(&failure).unwrap();
+    assert_eq!(serde_json::from_str::<Failure>(&text).unwrap(), failure);
+}
