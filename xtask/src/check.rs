@@ -10,7 +10,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use lab::workload::{Axis, Setup};
+use lab::{
+    finding::Report,
+    workload::{Axis, Setup},
+};
 
 use crate::{
     build::{self, Built, Package, Part},
@@ -437,16 +440,21 @@ fn share_of(cases: &[CaseResult], given: &[String]) -> f64 {
 fn summary_of(check: &str, passed: usize, cases: &[CaseResult]) -> String {
     let noun = if check == "model" { "models" } else { "tests" };
     let mut summary = format!("{passed} of {} {noun} pass", cases.len());
-    let executions: u64 = cases
+    let reports: Vec<Report> = cases
         .iter()
         .flat_map(|case| &case.records)
         .filter(|record| record.kind == "model")
-        .filter_map(|record| record.data.get("passes")?.as_array())
-        .flatten()
-        .filter_map(|pass| pass.get("executions")?.as_u64())
-        .sum();
+        .filter_map(|record| serde_json::from_value(record.data.clone()).ok())
+        .collect();
+    let executions: u64 = reports.iter().flat_map(|report| &report.passes).map(|pass| pass.executions).sum();
     if executions > 0 {
         summary.push_str(&format!("; {executions} executions explored"));
+    }
+    // A pass that a bound has cut short is none of everything, and says so.
+    let bounded: Vec<&Report> = reports.iter().filter(|report| report.cut && report.failure.is_none()).collect();
+    if let Some(bound) = bounded.iter().filter_map(|report| report.preemption_bound).min() {
+        let models = if bounded.len() == 1 { "model" } else { "models" };
+        summary.push_str(&format!("; {} {models} only up to {bound} preemptions", bounded.len()));
     }
     summary
 }
@@ -607,6 +615,20 @@ mod tests {
             in_short("warning: odd\nmemory allocation of 9 bytes failed\n"),
             "warning: odd\nmemory allocation of 9 bytes failed"
         );
+    }
+
+    #[test]
+    fn a_bound_that_left_something_out_is_said() {
+        let model = |cut: bool| {
+            let passes = [serde_json::json!({ "name": "interleavings", "executions": 7, "seconds": 0.1 })];
+            let data = serde_json::json!({
+                "name": "m", "verdict": "pass", "passes": passes, "preemption_bound": 2, "cut": cut, "reached": {}, "failure": null
+            });
+            CaseResult { records: vec![Record { kind: "model".into(), data }], ..case("m", Verdict::Pass) }
+        };
+        assert_eq!(summary_of("model", 1, &[model(false)]), "1 of 1 models pass; 7 executions explored");
+        let said = "2 of 2 models pass; 14 executions explored; 1 model only up to 2 preemptions";
+        assert_eq!(summary_of("model", 2, &[model(false), model(true)]), said);
     }
 
     fn case(name: &str, verdict: Verdict) -> CaseResult {
