@@ -10,6 +10,7 @@
 //! | [`data`] | seeded inputs |
 //! | `site` | (feature `site`) a local web site over the Rust documentation, with injected latency and faults |
 //! | [`evidence`] | how a test tells the runner what it saw |
+//! | [`finding`] | what a model check found, and how that reads |
 
 #[cfg(not(feature = "model"))]
 pub use std::{hint, sync, thread};
@@ -22,6 +23,7 @@ pub mod cell;
 mod checked;
 pub mod data;
 pub mod evidence;
+pub mod finding;
 #[cfg(feature = "model")]
 pub mod model;
 pub mod par;
