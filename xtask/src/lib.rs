@@ -10,6 +10,7 @@ pub mod check;
 pub mod commands;
 pub mod curves;
 pub mod driver;
+pub mod explain;
 pub mod grade;
 pub mod machine;
 pub mod measure;
