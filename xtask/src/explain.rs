@@ -1,6 +1,8 @@
 //! The failures of a model check, shown again: found in stored results, and written as a picture, a trace and JSON.
 
+pub mod replay;
 pub mod rows;
+pub mod source;
 pub mod trace;
 
 use std::path::{Path, PathBuf};

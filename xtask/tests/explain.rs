@@ -3,8 +3,13 @@
 #[path = "sample/failures.rs"]
 mod failures;
 
-use lab::trace::file;
-use xtask::explain::{self, trace};
+use std::path::{Path, PathBuf};
+
+use lab::{finding::Failure, trace::file};
+use xtask::{
+    explain::{self, replay::Replay, trace},
+    screen::full::{Key, Program},
+};
 
 #[test]
 fn traces_are_what_viewers_take() {
@@ -38,4 +43,79 @@ fn what_is_written_is_read_again() {
     assert_eq!(explain::read(&written[2]).expect("read"), failure);
     let error = explain::read(&written[1]).expect_err("a trace is no failure");
     assert!(error.to_string().contains("cargo xtask explain"), "{error}");
+}
+
+fn replay(failure: &Failure) -> Replay<'_> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    Replay::new(failure, root.to_owned(), true)
+}
+
+/// The lines of a screen, without their looks.
+fn screen(replay: &mut Replay<'_>, columns: usize, rows: usize) -> Vec<String> {
+    let lines = replay.draw(columns, rows);
+    lines.into_iter().map(|line| line.into_iter().map(|span| span.text).collect()).collect()
+}
+
+#[test]
+fn every_step_fits_every_screen() {
+    for failure in failures::all() {
+        for (columns, rows) in [(80, 24), (120, 40), (100, 30), (300, 90), (40, 12), (10, 5), (1, 1)] {
+            let mut replay = replay(&failure);
+            for _ in &failure.steps {
+                let lines = screen(&mut replay, columns, rows);
+                assert!(lines.len() <= rows, "{}: {} lines on {columns}x{rows}", failure.name, lines.len());
+                assert!(lines.iter().all(|line| line.chars().count() == columns), "{}: {lines:#?}", failure.name);
+                assert!(replay.press(Key::Right));
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_lead_through_the_steps() {
+    let failure = failures::relaxed_unlock();
+    let mut replay = replay(&failure);
+    let mut after = |key: Key| {
+        assert!(replay.press(key));
+        let lines = screen(&mut replay, 80, 24);
+        lines[0].rsplit("  step ").next().expect("a count").trim().to_owned()
+    };
+    for (key, count) in [
+        (Key::Left, "1 of 6"),
+        (Key::Right, "2 of 6"),
+        (Key::Char(' '), "3 of 6"),
+        (Key::Char('n'), "4 of 6"),
+        (Key::Char('p'), "3 of 6"),
+        (Key::End, "6 of 6"),
+        (Key::Char('j'), "6 of 6"),
+        (Key::Char('x'), "6 of 6"),
+        (Key::Home, "1 of 6"),
+        (Key::Char('G'), "6 of 6"),
+        (Key::Char('k'), "5 of 6"),
+        (Key::Char('g'), "1 of 6"),
+    ] {
+        assert_eq!(after(key), count, "{key:?}");
+    }
+    assert!(!replay.press(Key::Char('q')) && !replay.press(Key::Escape));
+}
+
+#[test]
+fn nothing_is_shown_before_its_time() {
+    let failure = failures::deadlock();
+    let mut replay = replay(&failure);
+    let first = screen(&mut replay, 120, 40).join("\n");
+    assert!(first.contains("spawn(T1)") && first.contains("T1  not begun"), "{first}");
+    assert!(!first.contains("takes the first") && !first.contains("from.lock"), "{first}");
+    replay.press(Key::End);
+    let last = screen(&mut replay, 120, 40).join("\n");
+    assert!(last.contains("T0  stands at lib.rs:13 in to.lock, waits for T1; holds from since lib.rs:12"), "{last}");
+    assert!(last.contains("exercises/threads/spin_lock/src/lib.rs:13"), "{last}");
+}
+
+#[test]
+fn a_source_that_is_not_there_is_said() {
+    let failure = failures::relaxed_unlock();
+    let mut elsewhere = Replay::new(&failure, PathBuf::from("/nowhere"), false);
+    assert!(screen(&mut elsewhere, 80, 24).join("\n").contains("source not found"));
+    assert!(screen(&mut replay(&failure), 80, 24).join("\n").contains("fn mutual_exclusion"));
 }

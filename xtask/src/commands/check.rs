@@ -1,6 +1,6 @@
 //! `cargo xtask check`: every check of the learner's work, and what to do next.
 
-use std::process::ExitCode;
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 
@@ -8,8 +8,9 @@ use super::{code, code_of, find};
 use crate::{
     catalog::{Catalog, Exercise, fingerprint},
     check::{Candidate, Checker, Purpose, SEED},
+    explain,
     machine::Begun,
-    results::{CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict},
+    results::{CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict, write_whole},
     screen::{self, Progress, bold, faint, say, seconds, verdict},
 };
 
@@ -39,9 +40,7 @@ pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) ->
         };
         let results = check_one(catalog, &candidate)?;
         if !solution {
-            let seen = fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files)?;
-            let path = catalog.scratch().join("checks").join(format!("{}-{seen}.json", exercise.name));
-            results.write(&path)?;
+            keep(catalog, exercise, &results)?;
         }
         for subject in results.exercises.iter().flat_map(|exercise| &exercise.subjects) {
             show(subject, exercise);
@@ -57,10 +56,41 @@ pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) ->
     Ok(code_of(&all))
 }
 
+/// Where the results of checks are kept.
+fn kept(catalog: &Catalog, exercise: &Exercise, which: &str) -> PathBuf {
+    catalog.scratch().join("checks").join(format!("{}-{which}.json", exercise.name))
+}
+
+/// What the learner's files are known by now.
+fn seen(catalog: &Catalog, exercise: &Exercise) -> Result<String> {
+    fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files)
+}
+
+/// Stores results by the files that were checked, and which those were.
+fn keep(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Result<()> {
+    let seen = seen(catalog, exercise)?;
+    results.write(&kept(catalog, exercise, &seen))?;
+    write_whole(&kept(catalog, exercise, "latest"), serde_json::to_string(&seen)?.as_bytes())
+}
+
 /// The result of the last check of exactly these files, if there is one.
 pub fn last(catalog: &Catalog, exercise: &Exercise) -> Option<Results> {
-    let seen = fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files).ok()?;
-    Results::read(&catalog.scratch().join("checks").join(format!("{}-{seen}.json", exercise.name))).ok()
+    Results::read(&kept(catalog, exercise, &seen(catalog, exercise).ok()?)).ok()
+}
+
+/// The last check of all, whatever the files were then.
+pub struct Latest {
+    /// What it found.
+    pub results: Results,
+    /// Whether the files have changed since.
+    pub changed: bool,
+}
+
+/// The last check of the learner's files; `None` where there was none, or what it found cannot be read any more.
+pub fn latest(catalog: &Catalog, exercise: &Exercise) -> Option<Latest> {
+    let checked: String = serde_json::from_slice(&fs::read(kept(catalog, exercise, "latest")).ok()?).ok()?;
+    let results = Results::read(&kept(catalog, exercise, &checked)).ok()?;
+    Some(Latest { results, changed: seen(catalog, exercise).ok()? != checked })
 }
 
 fn check_one(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Results> {
@@ -171,6 +201,9 @@ fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Resul
                 _ => "workload.rs",
             };
             say(format!("Next: make `{}` pass. It is in exercises/{}/{tests}", check.check, exercise.path()));
+            if explain::models(results).iter().any(|(_, failing)| failing.as_ref().is_some_and(|f| f.execution().is_some())) {
+                say(format!("See it step by step: cargo xtask explain {name} --replay"));
+            }
             say(format!("Stuck? A nudge, then a stronger one, then nearly the answer: cargo xtask hint {name}"));
         }
         None if faulty.is_some() => {

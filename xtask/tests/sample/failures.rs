@@ -60,8 +60,12 @@ fn failure(name: &str, class: Class, kind: Option<Kind>, message: &str, steps: V
         repair: None,
         threads: steps.iter().map(|step| step.thread + 1).max().unwrap_or(1),
         steps,
-        objects: vec![ObjectTold { name: "locked".into(), kind: "AtomicBool".into(), file: WORK.into(), line: 32 }],
+        objects: vec![object("locked", "AtomicBool", 32), object("changed", "Condvar", 12)],
     }
+}
+
+fn object(name: &str, kind: &str, line: u32) -> ObjectTold {
+    ObjectTold { name: name.into(), kind: kind.into(), file: WORK.into(), line }
 }
 
 /// A spin lock whose unlock publishes nothing.
