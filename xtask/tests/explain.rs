@@ -6,8 +6,12 @@ mod failures;
 use std::path::{Path, PathBuf};
 
 use lab::{finding::Failure, trace::file};
+use serde_json::json;
 use xtask::{
     explain::{self, replay::Replay, trace},
+    results::{
+        CaseResult, CheckResult, ExerciseResult, FORMAT_VERSION, Machine, Record, Results, Subject, SubjectResult, Verdict,
+    },
     screen::full::{Key, Program},
 };
 
@@ -43,6 +47,88 @@ fn what_is_written_is_read_again() {
     assert_eq!(explain::read(&written[2]).expect("read"), failure);
     let error = explain::read(&written[1]).expect_err("a trace is no failure");
     assert!(error.to_string().contains("cargo xtask explain"), "{error}");
+}
+
+fn results(cases: Vec<CaseResult>) -> Results {
+    let machine = Machine {
+        platform: "linux x86_64".into(),
+        processor: None,
+        cores: 2,
+        memory: None,
+        governor: None,
+        rustc: "rustc 1.95.0".into(),
+        schedstat: true,
+    };
+    let check = |name: &str, cases| CheckResult {
+        check: name.into(),
+        verdict: Verdict::Fail,
+        points: 0.0,
+        max_points: 5.0,
+        summary: "some fail".into(),
+        seconds: 0.1,
+        cases,
+        evidence: None,
+    };
+    let checks = vec![check("tests", vec![case("no_model", Verdict::Fail, json!({}))]), check("model", cases)];
+    let exercise = ExerciseResult {
+        path: "threads/spin_lock".into(),
+        title: "A spin lock".into(),
+        kind: "implement".into(),
+        summary: "acquire and release".into(),
+        subjects: vec![SubjectResult { subject: Subject::Yours, points: 0.0, max_points: 5.0, checks }],
+        curves: None,
+        trace: None,
+        notes: Vec::new(),
+    };
+    Results {
+        format_version: FORMAT_VERSION,
+        command: "check".into(),
+        started: "2025-11-22T12:35:42Z".into(),
+        seconds: 1.0,
+        commit: None,
+        machine,
+        seed: 1,
+        exercises: vec![exercise],
+    }
+}
+
+fn case(name: &str, verdict: Verdict, data: serde_json::Value) -> CaseResult {
+    let records = vec![Record { kind: "model".into(), data }];
+    CaseResult { name: name.into(), verdict, seconds: 0.1, message: Some(format!("{name} failed")), records }
+}
+
+#[test]
+fn failing_models_are_found_whatever_their_records_hold() {
+    let report = |failure: Option<Failure>| {
+        let (name, verdict) = ("a model", if failure.is_some() { "fail" } else { "pass" });
+        json!({ "name": name, "verdict": verdict, "passes": [], "preemption_bound": null, "cut": false, "reached": {}, "failure": failure })
+    };
+    let unfinished = Failure { message: "not yet implemented: step 1".into(), ..failures::deadlock() };
+    let models = explain::models(&results(vec![
+        case("good", Verdict::Pass, report(None)),
+        case("races", Verdict::Fail, report(Some(failures::relaxed_unlock()))),
+        case("unfinished", Verdict::Fail, report(Some(unfinished))),
+        case("of_another_version", Verdict::Fail, json!("unknown")),
+        case("stopped", Verdict::Fail, report(None)),
+    ]));
+    let seen: Vec<_> = models
+        .iter()
+        .map(|(name, failing)| {
+            let failing = failing.as_ref();
+            let told = failing.map(|failing| (failing.failure().is_some(), failing.execution().is_some()));
+            (name.as_str(), told)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("good", None),
+            ("races", Some((true, true))),
+            ("unfinished", Some((true, false))),
+            ("of_another_version", Some((false, false))),
+            ("stopped", Some((false, false))),
+        ]
+    );
 }
 
 fn replay(failure: &Failure) -> Replay<'_> {

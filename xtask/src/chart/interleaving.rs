@@ -39,7 +39,7 @@ const THREADS: [Role; 5] = [Role::REFERENCE, Role::Series(2), Role::Series(3), R
 /// Draws the failing execution; `None` where there is none, or no picture could hold its threads.
 pub fn draw(failure: &Failure, layout: Layout) -> Option<Chart> {
     let lanes = failure.steps.iter().flat_map(|step| [Some(step.thread), step.waits_for]).flatten().max()?.checked_add(1)?;
-    if !has_steps(failure) || lanes > MOST_THREADS {
+    if !has_steps(failure) || lanes.max(failure.threads) > MOST_THREADS {
         return None;
     }
     let finding = capital(failure.sentences().first()?);
@@ -394,9 +394,9 @@ impl<'a> Picture<'a> {
             self.failure.steps.iter().any(|step| step.reads_from.is_some() && step.synchronises == synchronises)
         };
         let stands = self.failure.steps.iter().any(|step| !step.finished);
-        let solid = (Role::Ink, "", "read from there, and ordered after it");
-        let dashed = (Role::YOURS, " stroke-dasharray=\"4 3\"", "read from there, and ordered by nothing");
-        let open = (Role::Muted, " stroke-dasharray=\"2 4\"", "still stands there");
+        let solid = (Role::Ink, "", "reads from it, and is ordered after it");
+        let dashed = (Role::YOURS, " stroke-dasharray=\"4 3\"", "reads from it, but is not ordered after it");
+        let open = (Role::Muted, " stroke-dasharray=\"2 4\"", "still stands here");
         let items = [(reads(true), solid), (reads(false), dashed), (stands, open)];
         let (mut x, mut y) = (self.side, top);
         let end = self.layout.width() - self.side;

@@ -10,6 +10,7 @@ use crate::{
     catalog::{Catalog, Exercise},
     check::printable,
     explain::{self, Failing, replay::Replay},
+    results::Results,
     screen::{self, bold, faint, full, mending, say, wrong},
 };
 
@@ -50,7 +51,7 @@ pub fn explain(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitC
         return Ok(code(true));
     }
     if failing.is_empty() {
-        nothing(&results, exercise);
+        nothing(&results, exercise, options.model.as_deref());
     } else if options.replay {
         replay(catalog, exercise, &failing, changed)?;
     } else {
@@ -71,12 +72,14 @@ fn chosen(models: Vec<(String, Option<Failing>)>, exercise: &Exercise, named: Op
 }
 
 /// Why there is nothing to explain, and what to do then.
-fn nothing(results: &crate::results::Results, exercise: &Exercise) {
+fn nothing(results: &Results, exercise: &Exercise, named: Option<&str>) {
     let name = &exercise.name;
-    if explain::models(results).is_empty() {
-        say(format!("The models of {name} did not run in the last check. See why: cargo xtask check {name}"));
-    } else {
-        say(format!("No model of {name} failed in the last check. Check it again with: cargo xtask check {name}"));
+    match named {
+        _ if explain::models(results).is_empty() => {
+            say(format!("The models of {name} did not run in the last check. See why: cargo xtask check {name}"));
+        }
+        Some(model) => say(format!("{model} passed in the last check. Check again with: cargo xtask check {name}")),
+        None => say(format!("No model of {name} failed in the last check. Check again with: cargo xtask check {name}")),
     }
 }
 
@@ -149,7 +152,7 @@ fn step_through(catalog: &Catalog, failure: &Failure, read: &str, changed: bool)
 }
 
 fn of_file(catalog: &Catalog, file: &Path, replay: bool, json: bool) -> Result<ExitCode> {
-    let failure = explain::read(file)?;
+    let failure = explain::read(file).map_err(|error| Usage(format!("{error:#}")))?;
     match (json, replay && explain::has_steps(&failure)) {
         (true, _) => screen::json(&failure),
         (false, true) => step_through(catalog, &failure, &format!("cargo xtask explain {}", file.display()), false)?,

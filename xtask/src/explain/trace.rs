@@ -76,7 +76,8 @@ fn slice(step: &StepTold, end: usize) -> Event {
 
 /// The two ends of an arrow, each inside its slice.
 fn flow(arrow: usize, from: &StepTold, to: &StepTold) -> [Event; 2] {
-    let name = if to.synchronises { "synchronises" } else { "read, and ordered by nothing" };
+    let name =
+        if to.synchronises { "reads from it, and is ordered after it" } else { "reads from it, but is not ordered after it" };
     let begins = from.step as f64 * STEP + STEP / 4.0;
     let ends = from.step.max(to.step) as f64 * STEP + STEP / 2.0;
     let end = |ph: &str, step: &StepTold, ts: f64| {

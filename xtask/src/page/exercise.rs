@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use lab::{finding::Failure, workload::Axis};
+use lab::{
+    finding::{Failure, WIDTH},
+    workload::Axis,
+};
 
 use super::{
     TAKES, anchor, capital, evidence,
@@ -11,7 +14,7 @@ use super::{
 };
 use crate::{
     chart::{
-        Chart, Layout, interleaving,
+        Layout, interleaving,
         measured::{Measured, Missing, Speedups, Time},
         number, speedup,
         text::escape,
@@ -170,28 +173,32 @@ fn failures(page: &mut String, check: &CheckResult, id: &str) {
             number::seconds(case.seconds),
         )
         .expect(TAKES);
-        let drawn = explain::report(case).and_then(|report| pictures(&report.failure?));
-        match (drawn, message.split_once(TABLE)) {
-            (Some([wide, narrow]), Some((sentences, table))) => {
-                let id = format!("{id}-{i}");
-                write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(&id), narrow.inline(&id)).expect(TAKES);
-                told(page, &case.name, sentences.trim_end());
-                page.push_str("<details>\n<summary>The same as a table</summary>\n");
-                told(page, &format!("{}, as a table", case.name), &format!("{}{table}", TABLE.trim_start()));
-                page.push_str("</details>\n");
-            }
-            _ => told(page, &case.name, message),
+        match explain::report(case).and_then(|report| report.failure) {
+            Some(failure) => execution(page, &case.name, &failure, message, &format!("{id}-{i}")),
+            None => told(page, &case.name, message),
         }
         page.push_str("</details>\n");
     }
 }
 
-/// Between the sentences of a failing model and its table.
-const TABLE: &str = "\n\nstep  ";
-
-/// The failing execution, where it can be drawn.
-fn pictures(failure: &Failure) -> Option<[Chart; 2]> {
-    Some([interleaving::draw(failure, Layout::Wide)?, interleaving::draw(failure, Layout::Narrow)?])
+/// A failing execution as a picture, what is to be said of it, and the table behind a click.
+fn execution(page: &mut String, name: &str, failure: &Failure, message: &str, id: &str) {
+    /// Between the sentences and the table.
+    const TABLE: &str = "\n\nstep ";
+    let draw = |layout| interleaving::draw(failure, layout);
+    let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) else { return told(page, name, message) };
+    write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
+    let text = failure.text(WIDTH);
+    match (message.strip_prefix(text.trim()), text.trim().split_once(TABLE)) {
+        // The first sentence is the title of the picture; the others are broken where the page is narrow, and not before.
+        (Some(more), Some((_, table))) => {
+            told(page, name, &format!("{}{more}", failure.sentences()[1..].join("\n")));
+            page.push_str("<details>\n<summary>The same as a table</summary>\n");
+            told(page, &format!("{name}, as a table"), &format!("{}{table}", TABLE.trim_start()));
+            page.push_str("</details>\n");
+        }
+        _ => told(page, name, message),
+    }
 }
 
 /// What a case said.
