@@ -12,6 +12,7 @@ pub mod curves;
 pub mod driver;
 pub mod explain;
 pub mod grade;
+pub mod kept;
 pub mod machine;
 pub mod measure;
 pub mod page;

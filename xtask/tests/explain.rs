@@ -5,10 +5,18 @@ mod failures;
 
 use std::path::{Path, PathBuf};
 
-use lab::{finding::Failure, trace::file};
+use lab::{
+    finding::{Class, Failure, StepTold},
+    trace::file,
+};
 use serde_json::json;
 use xtask::{
-    explain::{self, replay::Replay, trace},
+    explain::{
+        self,
+        replay::Replay,
+        rows::{Row, rows},
+        trace,
+    },
     results::{
         CaseResult, CheckResult, ExerciseResult, FORMAT_VERSION, Machine, Record, Results, Subject, SubjectResult, Verdict,
     },
@@ -95,6 +103,27 @@ fn results(cases: Vec<CaseResult>) -> Results {
 fn case(name: &str, verdict: Verdict, data: serde_json::Value) -> CaseResult {
     let records = vec![Record { kind: "model".into(), data }];
     CaseResult { name: name.into(), verdict, seconds: 0.1, message: Some(format!("{name} failed")), records }
+}
+
+#[test]
+fn of_long_executions_the_end_is_shown_or_one_round() {
+    let one = failures::relaxed_unlock().steps.remove(1);
+    // Of 41 to 59 steps, three rounds of the longest kind would be more than there are.
+    for count in [1, 40, 41, 50, 59, 60, 200] {
+        let steps: Vec<_> = (1..=count).map(|step| StepTold { step, line: step as u32, ..one.clone() }).collect();
+        let shown = rows(&steps);
+        assert_eq!(shown.len(), if count > 40 { 41 } else { count });
+        assert!(matches!(shown.last(), Some(Row::Step(last)) if last.step == count));
+    }
+    let livelock = failures::all().into_iter().find(|failure| failure.class == Class::Livelock).expect("a livelock");
+    let told: Vec<_> = rows(&livelock.steps)
+        .iter()
+        .map(|row| match row {
+            Row::Step(step) => step.step.to_string(),
+            Row::Gap(what) => what.clone(),
+        })
+        .collect();
+    assert_eq!(told, ["1", "2", "3", "4", "5", "and so on: these 2 steps 60 times", "124"]);
 }
 
 #[test]

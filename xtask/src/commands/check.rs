@@ -1,16 +1,17 @@
 //! `cargo xtask check`: every check of the learner's work, and what to do next.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 
 use super::{code, code_of, find};
 use crate::{
-    catalog::{Catalog, Exercise, fingerprint},
+    catalog::{Catalog, Exercise},
     check::{Candidate, Checker, Purpose, SEED},
     explain,
+    kept::{Kept, files_of},
     machine::Begun,
-    results::{CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict, write_whole},
+    results::{CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict},
     screen::{self, Progress, bold, faint, say, seconds, verdict},
 };
 
@@ -38,9 +39,11 @@ pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) ->
             (true, Some(reference)) => reference,
             (true, None) => return Err(super::Usage("this checkout has no solutions".into()).into()),
         };
+        // Before the check: what is saved while it runs is not what it is about.
+        let files = if solution { None } else { Some(files_of(catalog, exercise)?) };
         let results = check_one(catalog, &candidate)?;
-        if !solution {
-            keep(catalog, exercise, &results)?;
+        if let Some(files) = files {
+            Kept::of(catalog, exercise).keep(&files, &results)?;
         }
         for subject in results.exercises.iter().flat_map(|exercise| &exercise.subjects) {
             show(subject, exercise);
@@ -56,41 +59,9 @@ pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) ->
     Ok(code_of(&all))
 }
 
-/// Where the results of checks are kept.
-fn kept(catalog: &Catalog, exercise: &Exercise, which: &str) -> PathBuf {
-    catalog.scratch().join("checks").join(format!("{}-{which}.json", exercise.name))
-}
-
-/// What the learner's files are known by now.
-fn seen(catalog: &Catalog, exercise: &Exercise) -> Result<String> {
-    fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files)
-}
-
-/// Stores results by the files that were checked, and which those were.
-fn keep(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Result<()> {
-    let seen = seen(catalog, exercise)?;
-    results.write(&kept(catalog, exercise, &seen))?;
-    write_whole(&kept(catalog, exercise, "latest"), serde_json::to_string(&seen)?.as_bytes())
-}
-
 /// The result of the last check of exactly these files, if there is one.
 pub fn last(catalog: &Catalog, exercise: &Exercise) -> Option<Results> {
-    Results::read(&kept(catalog, exercise, &seen(catalog, exercise).ok()?)).ok()
-}
-
-/// The last check of all, whatever the files were then.
-pub struct Latest {
-    /// What it found.
-    pub results: Results,
-    /// Whether the files have changed since.
-    pub changed: bool,
-}
-
-/// The last check of the learner's files; `None` where there was none, or what it found cannot be read any more.
-pub fn latest(catalog: &Catalog, exercise: &Exercise) -> Option<Latest> {
-    let checked: String = serde_json::from_slice(&fs::read(kept(catalog, exercise, "latest")).ok()?).ok()?;
-    let results = Results::read(&kept(catalog, exercise, &checked)).ok()?;
-    Some(Latest { results, changed: seen(catalog, exercise).ok()? != checked })
+    Kept::of(catalog, exercise).results(&files_of(catalog, exercise).ok()?)
 }
 
 fn check_one(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Results> {

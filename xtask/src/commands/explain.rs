@@ -5,11 +5,12 @@ use std::{io::IsTerminal, path::Path, process::ExitCode};
 use anyhow::Result;
 use lab::finding::{Failure, WIDTH};
 
-use super::{Usage, check, code, find};
+use super::{Usage, code, find};
 use crate::{
     catalog::{Catalog, Exercise},
     check::printable,
     explain::{self, Failing, replay::Replay},
+    kept::{Kept, files_of},
     results::Results,
     screen::{self, bold, faint, full, mending, say, wrong},
 };
@@ -39,10 +40,11 @@ pub fn explain(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitC
     if !exercise.about.points.contains_key("model") {
         return Err(Usage(format!("{name} is not model-checked; see which exercises are: cargo xtask list")).into());
     }
-    let Some(check::Latest { results, changed }) = check::latest(catalog, exercise) else {
+    let Some((checked, results)) = Kept::of(catalog, exercise).latest() else {
         return Err(Usage(format!("{name} was not checked yet; check it with: cargo xtask check {name}")).into());
     };
     let failing = chosen(explain::models(&results), exercise, options.model.as_deref())?;
+    let changed = files_of(catalog, exercise).map_or(true, |files| files != checked);
     if changed {
         screen::warn(format!("the files have changed since; check again with: cargo xtask check {name}"));
     }

@@ -154,7 +154,8 @@ impl<'a> Replay<'a> {
                 let remarks = remarks(step).into_iter().flat_map(|(look, text)| {
                     wrapped(&text, width).into_iter().map(move |text| vec![span(look, format!("{}{text}", " ".repeat(NUMBERS)))])
                 });
-                lines.extend(remarks);
+                // The step itself stays in view.
+                lines.extend(remarks.take(rows.saturating_sub(2)));
             }
         }
         let hidden = (lines.len() + 1).saturating_sub(rows);
