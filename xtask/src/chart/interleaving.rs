@@ -196,7 +196,9 @@ impl<'a> Picture<'a> {
             let thread = row.step().map_or(0, |step| step.thread);
             (thread > 0).then(|| (self.right - self.left - widest) / thread as f64)
         };
-        placed.iter().filter_map(spare).fold(140.0, f64::min).max(0.0)
+        let indent = placed.iter().filter_map(spare).fold(140.0, f64::min);
+        // Less than this is no column, but a ragged edge.
+        if indent < 14.0 { 0.0 } else { indent }
     }
 
     fn head(&mut self, y: f64) {
