@@ -6,7 +6,11 @@ mod sample;
 use std::{env, path::Path};
 
 use anyhow::Context;
-use xtask::{page, results::write_whole};
+use xtask::{
+    chart::{Layout, interleaving},
+    page,
+    results::write_whole,
+};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
@@ -17,6 +21,13 @@ fn main() -> anyhow::Result<()> {
     write_whole(&folder.join("index.html"), page::render(&results, &traces).as_bytes())?;
     for (name, chart) in page::charts(&results, &traces) {
         write_whole(&folder.join("charts").join(name), chart.as_bytes())?;
+    }
+    for failure in sample::failures::all() {
+        for layout in [Layout::Wide, Layout::Narrow] {
+            let chart = interleaving::draw(&failure, layout).context("every failure of the sample has steps")?;
+            let name = format!("{}-{layout:?}.svg", failure.name).to_lowercase();
+            write_whole(&folder.join("interleavings").join(name), chart.file().as_bytes())?;
+        }
     }
     Ok(())
 }

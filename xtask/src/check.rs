@@ -530,8 +530,8 @@ fn why_it_failed(finished: &Finished, limit: f64) -> String {
     printable(&parts.join("\n"))
 }
 
-/// Without what would steer a terminal.
-fn printable(text: &str) -> String {
+/// Without what a terminal would take for a command.
+pub fn printable(text: &str) -> String {
     build::without_colour(text).chars().filter(|c| !c.is_control() || ['\n', '\t'].contains(c)).collect()
 }
 

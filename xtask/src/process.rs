@@ -46,6 +46,7 @@ pub fn end_children_on_signals() -> Result<()> {
             for &group in groups.iter() {
                 kill_group(group);
             }
+            crate::screen::full::give_back();
             eprintln!("\ninterrupted; every child process was ended");
             std::process::exit(130);
         }

@@ -1,5 +1,7 @@
 //! Everything that is printed goes through here: findings to standard output, progress to standard error.
 
+pub mod full;
+
 use std::{
     collections::BTreeMap,
     fmt::Display,
@@ -71,6 +73,16 @@ pub fn verdict(verdict: Verdict, width: usize) -> String {
     painted(code, format!("{verdict:width$}"))
 }
 
+/// In the colour of what went wrong, and bold, on a terminal.
+pub fn wrong(text: impl Display) -> String {
+    painted("1;31", text)
+}
+
+/// In the colour of what mends it, on a terminal.
+pub fn mending(text: impl Display) -> String {
+    painted("32", text)
+}
+
 fn painted(code: &str, text: impl Display) -> String {
     if colour() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
 }
@@ -98,7 +110,7 @@ pub fn table(rows: &[Vec<String>]) -> Vec<String> {
 }
 
 /// The text in lines of at most `room` characters, broken between words.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
+pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let last = lines.last().map_or(0, |line| width(line));
@@ -112,7 +124,7 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
 }
 
 /// Columns of the terminal, if standard output is one that tells.
-fn terminal_width() -> Option<usize> {
+pub fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

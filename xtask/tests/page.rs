@@ -10,7 +10,7 @@ use std::{
 use lab::workload::Axis;
 use xtask::{
     chart::{
-        Chart, Layout,
+        Chart, Layout, interleaving,
         measured::Missing,
         number, pairs, speedup, text,
         timeline::{self, Row, Slice, Timeline},
@@ -249,6 +249,71 @@ fn timelines_have_room_and_stay_small() {
     let busy = sample::crawler_trace(200_000);
     let chart = timeline::draw("async/crawler", Subject::Yours, &busy, Layout::Wide).expect("a chart");
     assert!(chart.file().len() < 60_000, "{} bytes", chart.file().len());
+}
+
+#[test]
+fn interleavings_have_room_and_are_the_same_bytes() {
+    let mut all = sample::failures::all();
+    let mut crowd = sample::failures::three_threads();
+    crowd.name = "crowd".into();
+    for (i, step) in crowd.steps.iter_mut().enumerate() {
+        step.thread = i % 5;
+        step.step += 99_990;
+        step.object = "an_object_whose_name_is_rather_long_for_a_picture".into();
+        step.arguments = vec!["W".repeat(200), "a value of many words ".repeat(40)];
+        step.file = "src/a_file_with_a_name_that_goes_on_and_on_and_on_and_on.rs".into();
+        step.note = "why this step matters, in more words than fit into one line of the picture".into();
+        step.reads_from = (i > 2).then_some(step.step - 3);
+        step.waits_for = Some((i + 1) % 5);
+        step.finished = i < 7;
+    }
+    all.push(crowd);
+    for failure in all {
+        for layout in LAYOUTS {
+            let chart = interleaving::draw(&failure, layout).expect("a chart");
+            assert_texts_have_room(&chart, &format!("{}, {layout:?}", failure.name));
+            assert_well_formed(&chart.file());
+            assert!(chart.file().contains("<title") && chart.file().contains("<desc"));
+            assert_eq!(interleaving::draw(&failure, layout).as_ref(), Some(&chart));
+        }
+    }
+}
+
+#[test]
+fn a_failing_model_is_shown_as_a_picture_and_told_once() {
+    let page = page::render(&sample::results(2), &sample::traces());
+    let case = page.split("<code>mutual_exclusion</code> <small>").nth(1).expect("the failing model");
+    let case = &case[..case.find("</details>\n</details>").expect("a table within the case")];
+    assert_eq!(case.matches("<svg class=\"chart").count(), 2, "a wide and a narrow picture");
+    assert!(case.contains("<summary>The same as a table</summary>"));
+    for said in ["Repair: Release instead of Relaxed", "\nstep  T0", "locked: an AtomicBool made at lib.rs:32"] {
+        assert_eq!(case.matches(said.trim()).count(), 1, "{said:?} in {case}");
+    }
+    // Without its steps, or with a record of another version, what was printed is shown as it is.
+    let mut results = sample::results(2);
+    let model = &mut results.exercises[0].subjects[1].checks[1].cases[0];
+    model.records[0].data["failure"]["steps"] = serde_json::json!([]);
+    let without_steps = page::render(&results, &sample::traces());
+    results.exercises[0].subjects[1].checks[1].cases[0].records[0].data["failure"] = serde_json::json!("unknown");
+    for page in [without_steps, page::render(&results, &sample::traces())] {
+        assert!(!page.contains("The same as a table") && page.contains("Repair: Release instead of Relaxed"));
+        assert_well_formed(&page);
+    }
+}
+
+#[test]
+fn an_execution_that_explains_nothing_is_not_drawn() {
+    let mut failure = sample::failures::relaxed_unlock();
+    failure.message = "not yet implemented: step 1".into();
+    assert_eq!(interleaving::draw(&failure, Layout::Wide), None);
+    let mut failure = sample::failures::relaxed_unlock();
+    failure.steps[0].thread = usize::MAX;
+    assert_eq!(interleaving::draw(&failure, Layout::Wide), None, "nobody has so many threads");
+    failure.steps[0].thread = 0;
+    failure.threads = usize::MAX;
+    assert_eq!(interleaving::draw(&failure, Layout::Wide), None, "nobody has so many threads");
+    failure.steps.clear();
+    assert_eq!(interleaving::draw(&failure, Layout::Wide), None);
 }
 
 #[test]

@@ -11,7 +11,12 @@ use std::{
 use lab::trace::file::{ThreadRow, Trace};
 use serde_json::Value;
 
-use super::{Chart, Layout, colour::Role, nice_step, number, text, trimmed, words};
+use super::{
+    Chart, Layout,
+    canvas::{Canvas, short},
+    colour::Role,
+    nice_step, number, text, trimmed, words,
+};
 use crate::results::Subject;
 
 /// What the threads of one run did.
@@ -283,7 +288,7 @@ struct Picture<'a> {
     side: f64,
     left: f64,
     right: f64,
-    body: String,
+    canvas: Canvas,
 }
 
 impl<'a> Picture<'a> {
@@ -304,21 +309,7 @@ impl<'a> Picture<'a> {
         let count = ((right - left) / cell).floor() as usize;
         let cells = rows.iter().map(|pieces| raster(pieces, &summary.names, start, summary.wall_us, count)).collect();
         let right = left + count as f64 * cell;
-        Self { timeline, summary, layout, shown, cells, cell, side, left, right, body: String::new() }
-    }
-
-    fn text(&mut self, text: &str, (x, y): (f64, f64), size: f64, bold: bool, role: Role, anchor: &str) {
-        let weight = if bold { " font-weight=\"bold\"" } else { "" };
-        let (x, y, paint, text) = (short(x), short(y), role.text(), text::escape(text));
-        writeln!(
-            self.body,
-            "<text x=\"{x}\" y=\"{y}\" dy=\"0.5ex\" text-anchor=\"{anchor}\" font-size=\"{size}\"{weight} {paint}>{text}</text>"
-        )
-        .expect("a string takes everything");
-    }
-
-    fn shape(&mut self, d: &str, paint: &str) {
-        writeln!(self.body, "<path {paint} d=\"{d}\"/>").expect("a string takes everything");
+        Self { timeline, summary, layout, shown, cells, cell, side, left, right, canvas: Canvas::default() }
     }
 
     fn draw(mut self, finding: &str, cause: &str) -> (String, f64) {
@@ -326,21 +317,21 @@ impl<'a> Picture<'a> {
         let title_size = if self.layout == Layout::Wide { 16.0 } else { 14.0 };
         let mut y = side + title_size / 2.0;
         for line in text::wrap(finding, title_size, true, room) {
-            self.text(&line, (side, y), title_size, true, Role::Ink, "start");
+            self.canvas.text(&line, (side, y), title_size, true, Role::Ink, "start");
             y += title_size + 5.0;
         }
         y += 1.0;
         for line in text::wrap(cause, SMALL, false, room) {
-            self.text(&line, (side, y), SMALL, false, Role::Muted, "start");
+            self.canvas.text(&line, (side, y), SMALL, false, Role::Muted, "start");
             y += 15.0;
         }
         y += 12.0;
-        self.text("busy", (self.layout.width() - side, y), SMALL, false, Role::Muted, "end");
+        self.canvas.text("busy", (self.layout.width() - side, y), SMALL, false, Role::Muted, "end");
         let rows_bottom = self.rows(y + 10.0);
         let bottom = self.at_work(rows_bottom + 26.0);
         self.time_axis(bottom);
         let height = self.key(bottom + 42.0);
-        (self.body, height)
+        (self.canvas.finish(), height)
     }
 
     /// The threads, with a line for each process where there are several; returns where they end.
@@ -359,28 +350,28 @@ impl<'a> Picture<'a> {
             if grouped && process != Some(of) {
                 process = Some(of);
                 let name = text::cut(of, SMALL, true, self.right - self.side);
-                self.text(&name, (self.side, y + 9.0), SMALL, true, Role::Muted, "start");
+                self.canvas.text(&name, (self.side, y + 9.0), SMALL, true, Role::Muted, "start");
                 y += 20.0;
             }
             let name = text::cut(thread, SMALL, false, self.left - self.side - 8.0);
             let busy = number::percent(self.summary.busy_us[row] / self.summary.wall_us);
-            self.text(&name, (self.side, y + height / 2.0), SMALL, false, Role::Ink, "start");
-            self.text(&busy, (self.layout.width() - self.side, y + height / 2.0), SMALL, false, Role::Ink, "end");
+            self.canvas.text(&name, (self.side, y + height / 2.0), SMALL, false, Role::Ink, "start");
+            self.canvas.text(&busy, (self.layout.width() - self.side, y + height / 2.0), SMALL, false, Role::Ink, "end");
             let background = format!("M{} {}H{}v{height}H{}z", short(self.left), short(y), short(self.right), short(self.left));
-            self.shape(&background, &Role::Idle.fill());
+            self.canvas.shape(&background, &Role::Idle.fill());
             self.hairlines(y, height);
             for ((name, quarters), d) in runs(&self.cells[row], self.left, self.cell, y, height) {
                 let role = ROLES.get(name).copied().unwrap_or(Role::OTHER);
                 let opacity =
                     ["", " fill-opacity=\"0.25\"", " fill-opacity=\"0.5\"", " fill-opacity=\"0.75\"", ""][usize::from(quarters)];
-                self.shape(&d, &format!("{}{opacity}", role.fill()));
+                self.canvas.shape(&d, &format!("{}{opacity}", role.fill()));
             }
             y += height + gap;
         }
         let hidden = self.timeline.rows.len() - self.shown.len();
         if hidden > 0 {
             let note = format!("and {}, the least busy", number::counted(hidden, "more thread", "more threads"));
-            self.text(&note, (self.side, y + 9.0), SMALL, false, Role::Muted, "start");
+            self.canvas.text(&note, (self.side, y + 9.0), SMALL, false, Role::Muted, "start");
             y += 20.0;
         }
         y
@@ -392,9 +383,9 @@ impl<'a> Picture<'a> {
         let bottom = top + height;
         let threads = self.timeline.rows.len();
         let level = |working: f64| short(bottom - height * working / threads as f64);
-        self.text("threads at work", (self.side, top - 13.0), SMALL, false, Role::Muted, "start");
+        self.canvas.text("threads at work", (self.side, top - 13.0), SMALL, false, Role::Muted, "start");
         for mark in [0, threads] {
-            self.text(
+            self.canvas.text(
                 &mark.to_string(),
                 (self.left - 6.0, bottom - height * (mark / threads) as f64),
                 SMALL,
@@ -403,7 +394,7 @@ impl<'a> Picture<'a> {
                 "end",
             );
             let line = format!("M{} {}H{}", short(self.left), level(mark as f64), short(self.right));
-            self.shape(&line, &Role::Grid.stroke());
+            self.canvas.shape(&line, &Role::Grid.stroke());
         }
         self.hairlines(top, height);
         let count = self.cells.first().map_or(0, Vec::len);
@@ -417,7 +408,7 @@ impl<'a> Picture<'a> {
             }
         }
         write!(d, "H{}V{}z", short(self.right), short(bottom)).expect("a string takes everything");
-        self.shape(&d, &format!("{} fill-opacity=\"0.8\"", Role::OTHER.fill()));
+        self.canvas.shape(&d, &format!("{} fill-opacity=\"0.8\"", Role::OTHER.fill()));
         bottom
     }
 
@@ -441,14 +432,14 @@ impl<'a> Picture<'a> {
     fn hairlines(&mut self, top: f64, height: f64) {
         let lines: String = self.ticks().iter().skip(1).map(|(x, _)| format!("M{} {}v{height}", short(*x), short(top))).collect();
         if !lines.is_empty() {
-            self.shape(&lines, &format!("{} stroke-opacity=\"0.4\"", Role::Guide.stroke()));
+            self.canvas.shape(&lines, &format!("{} stroke-opacity=\"0.4\"", Role::Guide.stroke()));
         }
     }
 
     fn time_axis(&mut self, bottom: f64) {
         for (x, label) in self.ticks() {
             if x + text::width(&label, SMALL, false) / 2.0 <= self.layout.width() - 4.0 {
-                self.text(&label, (x, bottom + 14.0), SMALL, false, Role::Muted, "middle");
+                self.canvas.text(&label, (x, bottom + 14.0), SMALL, false, Role::Muted, "middle");
             }
         }
     }
@@ -477,8 +468,8 @@ impl<'a> Picture<'a> {
                 x = self.side;
                 y += 18.0;
             }
-            self.shape(&format!("M{} {}h10v10h-10z", short(x), short(y - 5.0)), &role.fill());
-            self.text(&words, (x + 16.0, y), SMALL, false, Role::Ink, "start");
+            self.canvas.shape(&format!("M{} {}h10v10h-10z", short(x), short(y - 5.0)), &role.fill());
+            self.canvas.text(&words, (x + 16.0, y), SMALL, false, Role::Ink, "start");
             x += width + 18.0;
         }
         y + 9.0 + self.side
@@ -520,12 +511,6 @@ fn runs(cells: &[Cell], left: f64, width: f64, y: f64, height: f64) -> BTreeMap<
         from += run.len();
     }
     paths
-}
-
-/// A coordinate, to a tenth of a pixel.
-fn short(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use anyhow::Result;
 
 use super::{code, code_of, find};
 use crate::{
-    catalog::{Catalog, Exercise, fingerprint},
+    catalog::{Catalog, Exercise},
     check::{Candidate, Checker, Purpose, SEED},
+    explain,
+    kept::{Kept, files_of},
     machine::Begun,
     results::{CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict},
     screen::{self, Progress, bold, faint, say, seconds, verdict},
@@ -37,11 +39,11 @@ pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) ->
             (true, Some(reference)) => reference,
             (true, None) => return Err(super::Usage("this checkout has no solutions".into()).into()),
         };
+        // Before the check: what is saved while it runs is not what it is about.
+        let files = if solution { None } else { Some(files_of(catalog, exercise)?) };
         let results = check_one(catalog, &candidate)?;
-        if !solution {
-            let seen = fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files)?;
-            let path = catalog.scratch().join("checks").join(format!("{}-{seen}.json", exercise.name));
-            results.write(&path)?;
+        if let Some(files) = files {
+            Kept::of(catalog, exercise).keep(&files, &results)?;
         }
         for subject in results.exercises.iter().flat_map(|exercise| &exercise.subjects) {
             show(subject, exercise);
@@ -59,8 +61,7 @@ pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) ->
 
 /// The result of the last check of exactly these files, if there is one.
 pub fn last(catalog: &Catalog, exercise: &Exercise) -> Option<Results> {
-    let seen = fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files).ok()?;
-    Results::read(&catalog.scratch().join("checks").join(format!("{}-{seen}.json", exercise.name))).ok()
+    Kept::of(catalog, exercise).results(&files_of(catalog, exercise).ok()?)
 }
 
 fn check_one(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Results> {
@@ -171,6 +172,9 @@ fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Resul
                 _ => "workload.rs",
             };
             say(format!("Next: make `{}` pass. It is in exercises/{}/{tests}", check.check, exercise.path()));
+            if explain::models(results).iter().any(|(_, failing)| failing.as_ref().is_some_and(|f| f.execution().is_some())) {
+                say(format!("See it step by step: cargo xtask explain {name} --replay"));
+            }
             say(format!("Stuck? A nudge, then a stronger one, then nearly the answer: cargo xtask hint {name}"));
         }
         None if faulty.is_some() => {

@@ -14,6 +14,7 @@ use crate::{
 mod check;
 mod ci;
 mod doctor;
+mod explain;
 mod grade;
 mod hint;
 mod instruments;
@@ -44,6 +45,8 @@ enum Command {
         #[arg(long)]
         solution: bool,
     },
+    /// Show the failing execution of a model again: as a table, a picture, a Chrome trace, or step by step.
+    Explain(explain::Options),
     /// One hint, from a nudge to nearly the answer; again for the next.
     Hint {
         /// The exercise.
@@ -136,6 +139,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         None => map::map(&catalog, json),
         Some(Command::List) => map::list(&catalog, json),
         Some(Command::Check { exercises, solution }) => check::check(&catalog, &exercises, solution, json),
+        Some(Command::Explain(options)) => explain::explain(&catalog, &options, json),
         Some(Command::Hint { exercise }) => hint::hint(&catalog, &exercise, json),
         Some(Command::Run(on)) => instruments::run(&catalog, &on, json),
         Some(Command::Trace(on)) => instruments::trace(&catalog, &on, json),

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use lab::workload::Axis;
+use lab::{
+    finding::{Failure, WIDTH},
+    workload::Axis,
+};
 
 use super::{
     TAKES, anchor, capital, evidence,
@@ -11,12 +14,13 @@ use super::{
 };
 use crate::{
     chart::{
-        Layout,
+        Layout, interleaving,
         measured::{Measured, Missing, Speedups, Time},
         number, speedup,
         text::escape,
         timeline::{self, Timeline},
     },
+    explain,
     results::{CheckResult, Curves, ExerciseResult, Results, SubjectResult, TraceResult, Verdict},
 };
 
@@ -131,8 +135,8 @@ fn checks(page: &mut String, subject: &SubjectResult, axis: Axis, id: &str) {
     let head = ["check", "verdict", "points", "finding", "cases", "time"].map(str::to_owned);
     let rows: Vec<_> = subject.checks.iter().map(row).collect();
     page.push_str(&table("checks", &head, &rows));
-    for check in &subject.checks {
-        failures(page, check);
+    for (i, check) in subject.checks.iter().enumerate() {
+        failures(page, check, &format!("{id}-{}-{i}", subject.subject));
     }
     for (i, check) in subject.checks.iter().enumerate() {
         evidence::of(page, check, subject.subject, axis, &format!("{id}-{}-{i}", subject.subject));
@@ -157,24 +161,57 @@ fn row(check: &CheckResult) -> Vec<Cell> {
     ]
 }
 
-fn failures(page: &mut String, check: &CheckResult) {
-    for case in check.cases.iter().filter(|case| case.verdict != Verdict::Pass) {
-        let message = case.message.as_deref().unwrap_or("It left no message.");
-        // A table of steps is scrolled; sentences are wrapped.
-        let class = if message.lines().any(|line| line.trim().contains("   ")) { " class=\"columns\"" } else { "" };
+fn failures(page: &mut String, check: &CheckResult, id: &str) {
+    for (i, case) in check.cases.iter().enumerate().filter(|(_, case)| case.verdict != Verdict::Pass) {
+        let message = case.message.as_deref().unwrap_or("It left no message.").trim_matches('\n');
         write!(
             page,
-            "<details class=\"case\" open>\n<summary>{} <code>{}</code> <small>{}, {}</small></summary>\n\
-             <pre{class} tabindex=\"0\" role=\"region\" aria-label=\"message of {}\">{}</pre>\n</details>\n",
+            "<details class=\"case\" open>\n<summary>{} <code>{}</code> <small>{}, {}</small></summary>\n",
             badge(case.verdict, &case.verdict.to_string()),
             escape(&case.name),
             escape(&check.check),
             number::seconds(case.seconds),
-            escape(&case.name),
-            escape(message.trim_matches('\n')),
         )
         .expect(TAKES);
+        match explain::report(case).and_then(|report| report.failure) {
+            Some(failure) => execution(page, &case.name, &failure, message, &format!("{id}-{i}")),
+            None => told(page, &case.name, message),
+        }
+        page.push_str("</details>\n");
     }
+}
+
+/// A failing execution as a picture, what is to be said of it, and the table behind a click.
+fn execution(page: &mut String, name: &str, failure: &Failure, message: &str, id: &str) {
+    /// Between the sentences and the table.
+    const TABLE: &str = "\n\nstep ";
+    let draw = |layout| interleaving::draw(failure, layout);
+    let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) else { return told(page, name, message) };
+    write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
+    let text = failure.text(WIDTH);
+    match (message.strip_prefix(text.trim()), text.trim().split_once(TABLE)) {
+        // The first sentence is the title of the picture; the others are broken where the page is narrow, and not before.
+        (Some(more), Some((_, table))) => {
+            told(page, name, &format!("{}{more}", failure.sentences()[1..].join("\n")));
+            page.push_str("<details>\n<summary>The same as a table</summary>\n");
+            told(page, &format!("{name}, as a table"), &format!("{}{table}", TABLE.trim_start()));
+            page.push_str("</details>\n");
+        }
+        _ => told(page, name, message),
+    }
+}
+
+/// What a case said.
+fn told(page: &mut String, name: &str, message: &str) {
+    // A table of steps is scrolled; sentences are wrapped.
+    let class = if message.lines().any(|line| line.trim().contains("   ")) { " class=\"columns\"" } else { "" };
+    writeln!(
+        page,
+        "<pre{class} tabindex=\"0\" role=\"region\" aria-label=\"message of {}\">{}</pre>",
+        escape(name),
+        escape(message),
+    )
+    .expect(TAKES);
 }
 
 fn traced(page: &mut String, path: &str, trace: Option<&TraceResult>, timeline: Option<&Timeline>, axis: Axis) {

@@ -1,8 +1,13 @@
 //! A made-up report with everything a real one can hold: five exercises, two subjects, failures, gaps.
 
+pub mod failures;
+
 use std::collections::BTreeMap;
 
-use lab::workload::Axis;
+use lab::{
+    finding::{Failure, WIDTH},
+    workload::Axis,
+};
 use serde_json::json;
 use xtask::{
     chart::timeline::{Row, Slice, Timeline},
@@ -144,17 +149,14 @@ fn subject(subject: Subject, checks: Vec<CheckResult>) -> SubjectResult {
     SubjectResult { subject, points, max_points, checks }
 }
 
-/// The message of a failing model, as the checker tells it.
-pub const DATA_RACE: &str = "DATA RACE  in mutual_exclusion, execution 3 of pass \"interleavings\"
-
-step  T0                          T1                          where
-   1  lock.swap(true) -> false                                src/lib.rs:31
-   2  counter.write                                           tests/model.rs:18
-   3  lock.store(false, Relaxed)                              src/lib.rs:44
-   4                              lock.swap(true) -> false    src/lib.rs:31
-   5                              counter.write               tests/model.rs:18
-
-T1 saw the store of line 44, but it is Relaxed: it orders nothing. <Release> & <Acquire> are what pairs.";
+/// A failing model, with the report that the checker writes.
+pub fn failed_model(failure: Failure) -> CaseResult {
+    let message = failure.text(WIDTH);
+    let case = model(&failure.name, Verdict::Fail, Some(&message), [3, 0], None);
+    let CaseResult { mut records, .. } = case.clone();
+    records[0].data["failure"] = json!(failure);
+    CaseResult { records, ..case }
+}
 
 fn spin_lock(cores: usize) -> ExerciseResult {
     let behaviour = ["a_guard_gives_access", "a_second_lock_waits", "try_lock_fails_while_held", "unlocks_when_a_holder_panics"];
@@ -192,7 +194,7 @@ fn spin_lock(cores: usize) -> ExerciseResult {
                         (0.0, 5.0),
                         "1 of 2 models fails: a data race in mutual_exclusion",
                         vec![
-                            model("mutual_exclusion", Verdict::Fail, Some(DATA_RACE), [3, 0], None),
+                            failed_model(failures::all().remove(0)),
                             model("data_is_published", Verdict::Pass, None, [412, 1_906], Some(3)),
                         ],
                     ),
