@@ -13,6 +13,7 @@ pub mod driver;
 pub mod grade;
 pub mod machine;
 pub mod measure;
+pub mod orderings;
 pub mod page;
 pub mod planted;
 pub mod process;
