@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::table::Row;
+
 /// How wide a text may be, in characters: four less than a terminal of old, for the runner indents it.
 pub const WIDTH: usize = 76;
 
@@ -72,6 +74,14 @@ named! {
     }
 }
 
+impl Class {
+    /// Whether the code under test has a bug; the other classes say that the model itself came to nothing.
+    #[must_use]
+    pub fn is_bug(self) -> bool {
+        !matches!(self, Self::Vacuous | Self::Unreached | Self::Cut | Self::Unfit)
+    }
+}
+
 named! {
     /// What the bug is a matter of.
     Kind {
@@ -101,6 +111,14 @@ pub struct Report {
     pub reached: BTreeMap<String, u64>,
     /// Why it failed.
     pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// How many executions were explored, over all searches.
+    #[must_use]
+    pub fn executions(&self) -> u64 {
+        self.passes.iter().map(|searched| searched.executions).sum()
+    }
 }
 
 /// One search that was made.
@@ -260,9 +278,9 @@ impl Failure {
             text.push_str(&table::wrapped(&paragraph, width));
             text.push('\n');
         }
-        if !self.steps.is_empty() && !self.is_unfinished() {
+        if let Some(table) = self.table(width) {
             text.push('\n');
-            text.push_str(&table::draw(self, width));
+            text.push_str(&table);
         }
         text
     }
@@ -296,7 +314,24 @@ impl Failure {
         all
     }
 
-    /// A `todo!()` is no bug, and the steps up to it explain nothing.
+    /// The failing execution as a table, a row a step and a column a thread; `None` where there is nothing to see.
+    #[must_use]
+    pub fn table(&self, width: usize) -> Option<String> {
+        self.has_execution().then(|| table::draw(self, width))
+    }
+
+    /// The steps that are shown: the last ones; of an execution that goes round and round, how it got there and one round.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        table::rows(&self.steps)
+    }
+
+    /// Whether there is an execution that explains something: the steps up to a `todo!()` do not.
+    #[must_use]
+    pub fn has_execution(&self) -> bool {
+        !self.steps.is_empty() && !self.is_unfinished()
+    }
+
     fn is_unfinished(&self) -> bool {
         self.message.starts_with("not yet implemented")
     }

@@ -1,6 +1,7 @@
 //! From one piece of code to verdicts: builds it, runs each check in processes of its own, and says what came of it.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -50,6 +51,17 @@ pub struct Checker<'a> {
     pub quick: bool,
     /// What for.
     pub purpose: Purpose,
+}
+
+/// The tests of one check, built: each runs in a process of its own.
+#[derive(Debug)]
+pub struct Suite {
+    program: PathBuf,
+    folder: PathBuf,
+    scratch: PathBuf,
+    limit: Duration,
+    /// What the tests are called, in the order in which the program lists them.
+    pub names: Vec<String>,
 }
 
 /// What checks are made for.
@@ -149,31 +161,43 @@ impl Checker<'_> {
         Ok(result)
     }
 
-    fn tests(&self, candidate: &Candidate<'_>, check: &str, part: Part, case: Option<&str>) -> Result<CheckResult> {
+    /// Builds the tests of a check and asks for their names; `Ok(Err(..))` is what the check comes to where that fails.
+    ///
+    /// # Errors
+    /// If cargo or a program cannot be run at all.
+    pub fn suite(&self, candidate: &Candidate<'_>, check: &str, part: Part) -> Result<Result<Suite, CheckResult>> {
         let built = candidate.package.build(part)?;
         let target = match part {
             Part::Tests(name) => name,
             Part::Model | Part::Workload => "model",
         };
         let Some(program) = built.executables.get(target).filter(|_| built.good) else {
-            return Ok(not_compiled(check, words_of(&built)));
+            return Ok(Err(not_compiled(check, words_of(&built))));
         };
-        let limit = candidate.exercise.limit(check);
-        let started = Instant::now();
-        let names = match list_tests(program, &candidate.package.folder)? {
+        let folder = candidate.package.folder.clone();
+        let names = match list_tests(program, &folder)? {
             Ok(names) => names,
-            Err(why) => return Ok(ended(check, Verdict::Fail, format!("the tests cannot even be listed: {why}"))),
+            Err(why) => return Ok(Err(ended(check, Verdict::Fail, format!("the tests cannot even be listed: {why}")))),
         };
         if names.is_empty() {
-            return Ok(ended(check, Verdict::Error, "the course's own fault: this check holds no test".into()));
-        }
-        let names: Vec<String> = names.into_iter().filter(|name| case.is_none_or(|case| case == name)).collect();
-        if let (true, Some(case)) = (names.is_empty(), case) {
-            return Ok(ended(check, Verdict::Error, format!("no test of this check is called {case:?}")));
+            return Ok(Err(ended(check, Verdict::Error, "the course's own fault: this check holds no test".into())));
         }
         let scratch = self.catalog.scratch().join("evidence");
         fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-        let cases = side_by_side(&names, |name| run_case(program, &candidate.package.folder, &scratch, name, limit));
+        Ok(Ok(Suite { program: program.clone(), folder, scratch, limit: candidate.exercise.limit(check), names }))
+    }
+
+    fn tests(&self, candidate: &Candidate<'_>, check: &str, part: Part, case: Option<&str>) -> Result<CheckResult> {
+        let suite = match self.suite(candidate, check, part)? {
+            Ok(suite) => suite,
+            Err(result) => return Ok(result),
+        };
+        let started = Instant::now();
+        let names: Vec<String> = suite.names.iter().filter(|name| case.is_none_or(|case| case == *name)).cloned().collect();
+        if let (true, Some(case)) = (names.is_empty(), case) {
+            return Ok(ended(check, Verdict::Error, format!("no test of this check is called {case:?}")));
+        }
+        let cases = side_by_side(&names, |name| suite.run(name, Vec::new()));
         let cases = cases.into_iter().collect::<Result<Vec<_>>>()?;
         let passed = cases.iter().filter(|case| case.verdict == Verdict::Pass).count();
         let summary = summary_of(check, passed, &cases);
@@ -440,13 +464,8 @@ fn share_of(cases: &[CaseResult], given: &[String]) -> f64 {
 fn summary_of(check: &str, passed: usize, cases: &[CaseResult]) -> String {
     let noun = if check == "model" { "models" } else { "tests" };
     let mut summary = format!("{passed} of {} {noun} pass", cases.len());
-    let reports: Vec<Report> = cases
-        .iter()
-        .flat_map(|case| &case.records)
-        .filter(|record| record.kind == "model")
-        .filter_map(|record| serde_json::from_value(record.data.clone()).ok())
-        .collect();
-    let executions: u64 = reports.iter().flat_map(|report| &report.passes).map(|pass| pass.executions).sum();
+    let reports: Vec<Report> = cases.iter().flat_map(CaseResult::models).collect();
+    let executions: u64 = reports.iter().map(Report::executions).sum();
     if executions > 0 {
         summary.push_str(&format!("; {executions} executions explored"));
     }
@@ -469,16 +488,16 @@ fn list_tests(program: &Path, folder: &Path) -> Result<Result<Vec<String>, Strin
     })
 }
 
-/// Runs `job` for each name, as many at a time as there are cores, and keeps their order.
-fn side_by_side<T: Send>(names: &[String], job: impl Fn(&str) -> T + Sync) -> Vec<T> {
-    let next = Mutex::new(0..names.len());
+/// Runs `job` for each item, as many at a time as there are cores, and keeps their order.
+pub fn side_by_side<I: Sync, T: Send>(items: &[I], job: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let next = Mutex::new(0..items.len());
     let done: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..cores().min(names.len()) {
+        for _ in 0..cores().min(items.len()) {
             scope.spawn(|| {
                 loop {
                     let Some(index) = next.lock().ok().and_then(|mut next| next.next()) else { return };
-                    let outcome = job(&names[index]);
+                    let outcome = job(&items[index]);
                     if let Ok(mut done) = done.lock() {
                         done.push((index, outcome));
                     }
@@ -491,18 +510,26 @@ fn side_by_side<T: Send>(names: &[String], job: impl Fn(&str) -> T + Sync) -> Ve
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-fn run_case(program: &Path, folder: &Path, scratch: &Path, name: &str, limit: Duration) -> Result<CaseResult> {
-    let evidence = tempfile::NamedTempFile::new_in(scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
-    let arguments = vec!["--exact".into(), name.into(), "--nocapture".into(), "--test-threads=1".into()];
-    let environment = vec![(lab::evidence::FILE_VARIABLE, evidence.path().into())];
-    let finished = Run { program, arguments, folder, environment, limit }.finish()?;
-    let records = fs::read_to_string(evidence.path()).unwrap_or_default();
-    let records = records.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok()).collect();
-    // Exit code 0 alone proves nothing: `exit(0)` in the code under test would be a pass.
-    let ran = finished.stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed;"));
-    let verdict = if finished.end == End::Exited(0) && ran { Verdict::Pass } else { Verdict::Fail };
-    let message = (verdict != Verdict::Pass).then(|| why_it_failed(&finished, limit.as_secs_f64()));
-    Ok(CaseResult { name: name.to_owned(), verdict, seconds: finished.seconds, message, records })
+impl Suite {
+    /// Runs one of the tests in a process of its own, with these variables in its environment.
+    ///
+    /// # Errors
+    /// If it cannot be run at all.
+    pub fn run(&self, name: &str, mut environment: Vec<(&'static str, OsString)>) -> Result<CaseResult> {
+        let evidence = tempfile::NamedTempFile::new_in(&self.scratch)
+            .with_context(|| format!("cannot write in {}", self.scratch.display()))?;
+        let arguments = vec!["--exact".into(), name.into(), "--nocapture".into(), "--test-threads=1".into()];
+        environment.push((lab::evidence::FILE_VARIABLE, evidence.path().into()));
+        let run = Run { program: &self.program, arguments, folder: &self.folder, environment, limit: self.limit };
+        let finished = run.finish()?;
+        let records = fs::read_to_string(evidence.path()).unwrap_or_default();
+        let records = records.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok()).collect();
+        // Exit code 0 alone proves nothing: `exit(0)` in the code under test would be a pass.
+        let ran = finished.stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed;"));
+        let verdict = if finished.end == End::Exited(0) && ran { Verdict::Pass } else { Verdict::Fail };
+        let message = (verdict != Verdict::Pass).then(|| why_it_failed(&finished, self.limit.as_secs_f64()));
+        Ok(CaseResult { name: name.to_owned(), verdict, seconds: finished.seconds, message, records })
+    }
 }
 
 /// What a learner needs to know of a test that did not pass.

@@ -1,7 +1,6 @@
 //! The failures of a model check, shown again: found in stored results, and written as a picture, a trace and JSON.
 
 pub mod replay;
-pub mod rows;
 pub mod source;
 pub mod trace;
 
@@ -37,19 +36,13 @@ impl Failing {
 
     /// The same, where there is an execution to step through.
     pub fn execution(&self) -> Option<&Failure> {
-        self.failure().filter(|failure| has_steps(failure))
+        self.failure().filter(|failure| failure.has_execution())
     }
-}
-
-/// Whether the failing execution explains anything: the steps up to a `todo!()` do not, as [`Failure::text`] has it too.
-pub fn has_steps(failure: &Failure) -> bool {
-    !failure.steps.is_empty() && !failure.message.starts_with("not yet implemented")
 }
 
 /// What the checker found in a model's test, where it says that the model failed.
 pub fn report(case: &CaseResult) -> Option<Report> {
-    let told = case.records.iter().rev().filter(|record| record.kind == "model");
-    told.filter_map(|record| serde_json::from_value::<Report>(record.data.clone()).ok()).find(|report| report.failure.is_some())
+    case.models().into_iter().rev().find(|report| report.failure.is_some())
 }
 
 /// The models of the results, by name; those that failed in full.

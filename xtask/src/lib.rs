@@ -15,6 +15,7 @@ pub mod grade;
 pub mod kept;
 pub mod machine;
 pub mod measure;
+pub mod orderings;
 pub mod page;
 pub mod planted;
 pub mod process;

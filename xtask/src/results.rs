@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
+use lab::finding::Report;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this runner writes, and the newest that it reads.
@@ -176,6 +177,14 @@ pub struct CaseResult {
     pub message: Option<String>,
     /// What the test recorded through `lab::evidence`, in order.
     pub records: Vec<Record>,
+}
+
+impl CaseResult {
+    /// What the model checker found in this test, in order.
+    pub fn models(&self) -> Vec<Report> {
+        let told = self.records.iter().filter(|record| record.kind == "model");
+        told.filter_map(|record| serde_json::from_value(record.data.clone()).ok()).collect()
+    }
 }
 
 /// A record that a test made through `lab::evidence`.

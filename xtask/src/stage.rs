@@ -2,11 +2,12 @@
 //! files replaced.
 //!
 //! It shares cargo's target folder with the course, so that no dependency is built twice for it: the versions, features
-//! and profiles are the same to the letter.
+//! and profiles are the same to the letter. There is one stage and never a second: to cargo, packages at the same place of two
+//! workspaces are one, and it would take what was built in the other stage for up to date.
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +16,7 @@ use anyhow::{Context, Result};
 use crate::{
     build::Package,
     catalog::{Catalog, Exercise},
+    screen::{status, status_over},
 };
 
 /// A learner's files by their path below the exercise, such as `src/lib.rs`.
@@ -25,15 +27,19 @@ pub type Sources = BTreeMap<String, Vec<u8>>;
 pub struct Stage<'a> {
     catalog: &'a Catalog,
     root: PathBuf,
+    /// Locked while the stage is open, so that nobody else puts sources there between a build and its run.
+    #[expect(dead_code, reason = "closing it is what unlocks it")]
+    alone: File,
 }
 
 impl<'a> Stage<'a> {
-    /// Lays out the workspace, with every exercise as it is handed out.
+    /// Lays out the workspace, with every exercise as it is handed out. Waits for whoever is on the stage already.
     ///
     /// # Errors
     /// If the folder cannot be written.
     pub fn open(catalog: &'a Catalog) -> Result<Self> {
-        let stage = Self { catalog, root: catalog.scratch().join("stage") };
+        let root = catalog.scratch().join("stage");
+        let stage = Self { catalog, alone: alone(&root)?, root };
         stage.write_manifest()?;
         for file in ["Cargo.lock", "clippy.toml"] {
             let source = catalog.root.join(file);
@@ -95,6 +101,24 @@ pub fn sources_in(folder: &Path, exercise: &Exercise) -> Result<Sources> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Waits until nobody else has the stage, and keeps it until the file is closed.
+fn alone(root: &Path) -> Result<File> {
+    let path = root.with_extension("lock");
+    let attempt = || -> std::io::Result<File> {
+        fs::create_dir_all(root)?;
+        let file = File::create(&path)?;
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => status("waiting for another command that of the course to end"),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        file.lock()?;
+        status_over();
+        Ok(file)
+    };
+    attempt().with_context(|| format!("cannot lock {}", path.display()))
 }
 
 /// Writes only what differs: cargo builds again whatever looks newer.

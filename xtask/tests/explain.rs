@@ -6,17 +6,12 @@ mod failures;
 use std::path::{Path, PathBuf};
 
 use lab::{
-    finding::{Class, Failure, StepTold},
+    finding::{Class, Failure, Row, StepTold},
     trace::file,
 };
 use serde_json::json;
 use xtask::{
-    explain::{
-        self,
-        replay::Replay,
-        rows::{Row, rows},
-        trace,
-    },
+    explain::{self, replay::Replay, trace},
     results::{
         CaseResult, CheckResult, ExerciseResult, FORMAT_VERSION, Machine, Record, Results, Subject, SubjectResult, Verdict,
     },
@@ -107,16 +102,18 @@ fn case(name: &str, verdict: Verdict, data: serde_json::Value) -> CaseResult {
 
 #[test]
 fn of_long_executions_the_end_is_shown_or_one_round() {
-    let one = failures::relaxed_unlock().steps.remove(1);
+    let one = failures::relaxed_unlock();
     // Of 41 to 59 steps, three rounds of the longest kind would be more than there are.
     for count in [1, 40, 41, 50, 59, 60, 200] {
-        let steps: Vec<_> = (1..=count).map(|step| StepTold { step, line: step as u32, ..one.clone() }).collect();
-        let shown = rows(&steps);
+        let steps = (1..=count).map(|step| StepTold { step, line: step as u32, ..one.steps[1].clone() }).collect();
+        let long = Failure { steps, ..one.clone() };
+        let shown = long.rows();
         assert_eq!(shown.len(), if count > 40 { 41 } else { count });
         assert!(matches!(shown.last(), Some(Row::Step(last)) if last.step == count));
     }
     let livelock = failures::all().into_iter().find(|failure| failure.class == Class::Livelock).expect("a livelock");
-    let told: Vec<_> = rows(&livelock.steps)
+    let told: Vec<_> = livelock
+        .rows()
         .iter()
         .map(|row| match row {
             Row::Step(step) => step.step.to_string(),

@@ -10,21 +10,27 @@ const ROWS: usize = 40;
 /// How often a group of steps must come again to be shown once.
 const AGAIN: usize = 3;
 
-/// One line of the table.
-enum Row<'a> {
+/// The most threads that get a column: more are none that a model had.
+const COLUMNS: usize = 8;
+
+/// One row of what is shown of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row<'a> {
+    /// A step.
     Step(&'a StepTold),
+    /// What is left out.
     Gap(String),
 }
 
 /// The table and where its objects were made. Each thread's steps begin in a column of their own and may run over the columns
 /// to the right, which are empty in that row.
 pub(super) fn draw(failure: &Failure, width: usize) -> String {
-    let rows = rows(&failure.steps);
+    let rows = failure.rows();
     let steps = || rows.iter().filter_map(|row| if let Row::Step(step) = row { Some(*step) } else { None });
     let place_width = steps().map(|step| step.place().chars().count()).max().unwrap_or(0).max("where".len());
     let width = width.saturating_sub("step  ".len() + 2 + place_width).max(30);
     // At least 36 characters are left for the last thread, where there is room for that.
-    let threads = failure.threads.max(1);
+    let threads = failure.threads.clamp(1, COLUMNS);
     let indent = (width.saturating_sub(36) / threads.saturating_sub(1).max(1)).max(3);
 
     let mut head = vec![' '; width];
@@ -42,8 +48,9 @@ pub(super) fn draw(failure: &Failure, width: usize) -> String {
             Row::Gap(what) => writeln!(text, "  ..  {what}"),
             Row::Step(step) => {
                 let mark = if step.note.is_empty() { ' ' } else { '>' };
-                let cell = cell(step, step.thread * indent, width);
-                writeln!(text, "{mark}{:>3}  {cell:<width$}  {}", step.step, step.place())
+                let (cell, note) = cell(step, step.thread.min(COLUMNS) * indent, width);
+                let _infallible = writeln!(text, "{mark}{:>3}  {cell:<width$}  {}", step.step, step.place());
+                note.map_or(Ok(()), |note| writeln!(text, "      {note}"))
             }
         };
     }
@@ -54,24 +61,33 @@ pub(super) fn draw(failure: &Failure, width: usize) -> String {
     text
 }
 
-/// What a step is, indented to its thread's column; the note and the thread that it waits for where there is room.
-fn cell(step: &StepTold, indent: usize, width: usize) -> String {
+/// What a step is, indented to its thread's column, with the thread that it waits for and the note where there is room. A note
+/// that has none comes back for a line of its own.
+fn cell(step: &StepTold, indent: usize, width: usize) -> (String, Option<String>) {
     let mut cell = format!("{}{}", " ".repeat(indent), step.brief());
-    let waits = step.waits_for.map(|thread| format!(" waits for T{thread}"));
-    let note = (!step.note.is_empty()).then(|| format!(" <- {}", step.note));
-    for part in [waits, note].into_iter().flatten() {
-        if cell.chars().count() + part.chars().count() <= width {
-            cell.push_str(&part);
+    let length = |text: &str| text.chars().count();
+    if let Some(waits) = step.waits_for.map(|thread| format!(" waits for T{thread}"))
+        && length(&cell) + length(&waits) <= width
+    {
+        cell.push_str(&waits);
+    }
+    let mut below = None;
+    if !step.note.is_empty() {
+        let note = format!(" <- {}", step.note);
+        if length(&cell) + length(&note) <= width {
+            cell.push_str(&note);
+        } else {
+            below = Some(format!("{}{note}", " ".repeat(indent)));
         }
     }
-    if cell.chars().count() <= width {
-        return cell;
+    if length(&cell) > width {
+        cell = cell.chars().take(width.saturating_sub(1)).chain(['\u{2026}']).collect();
     }
-    cell.chars().take(width.saturating_sub(1)).chain(['\u{2026}']).collect()
+    (cell, below)
 }
 
 /// The last steps; of an execution that goes round and round, how it got there and one round.
-fn rows(steps: &[StepTold]) -> Vec<Row<'_>> {
+pub(super) fn rows(steps: &[StepTold]) -> Vec<Row<'_>> {
     let gap = |hidden: usize, what: &str| (hidden > 0).then(|| Row::Gap(format!("{hidden} {what}")));
     if let Some((start, round)) = rounds(steps) {
         let before = &steps[..start];
@@ -83,7 +99,7 @@ fn rows(steps: &[StepTold]) -> Vec<Row<'_>> {
             .chain(before[hidden..].iter().map(Row::Step))
             .chain(steps[start..start + round].iter().map(Row::Step))
             .chain([again])
-            .chain(steps.iter().filter(|step| !step.finished && step.step > start + round).map(Row::Step))
+            .chain(steps[start + round..].iter().filter(|step| !step.finished).map(Row::Step))
             .collect();
     }
     let hidden = steps.len().saturating_sub(ROWS);
@@ -99,8 +115,8 @@ fn rounds(steps: &[StepTold]) -> Option<(usize, usize)> {
     if whole <= ROWS {
         return None;
     }
-    let round =
-        (1..=ROWS / 2).find(|round| (whole - AGAIN * round..whole - round).all(|at| same(&steps[at], &steps[at + round])))?;
+    let comes_again = |round: &usize| (whole - AGAIN * round..whole - round).all(|at| same(&steps[at], &steps[at + round]));
+    let round = (1..=ROWS / 2).take_while(|round| AGAIN * round <= whole).find(comes_again)?;
     let mut start = whole - AGAIN * round;
     while start > 0 && same(&steps[start - 1], &steps[start - 1 + round]) {
         start -= 1;

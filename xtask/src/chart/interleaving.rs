@@ -6,17 +6,13 @@
 
 use std::fmt::Write;
 
-use lab::finding::{Failure, StepTold};
+use lab::finding::{Failure, Row, StepTold};
 
 use super::{
     Chart, Layout,
     canvas::{Canvas, short},
     colour::Role,
     text,
-};
-use crate::explain::{
-    has_steps,
-    rows::{Row, rows},
 };
 
 /// A model has at most five threads; what is more than this was made up.
@@ -39,11 +35,11 @@ const THREADS: [Role; 5] = [Role::REFERENCE, Role::Series(2), Role::Series(3), R
 /// Draws the failing execution; `None` where there is none, or no picture could hold its threads.
 pub fn draw(failure: &Failure, layout: Layout) -> Option<Chart> {
     let lanes = failure.steps.iter().flat_map(|step| [Some(step.thread), step.waits_for]).flatten().max()?.checked_add(1)?;
-    if !has_steps(failure) || lanes.max(failure.threads) > MOST_THREADS {
+    if !failure.has_execution() || lanes.max(failure.threads) > MOST_THREADS {
         return None;
     }
     let finding = capital(failure.sentences().first()?);
-    let rows = rows(&failure.steps);
+    let rows = failure.rows();
     let picture = Picture::new(failure, &rows, lanes, layout);
     let description = description(failure, &rows);
     let (body, height) = picture.draw(&finding, first_sentence(&failure.message));

@@ -8,11 +8,12 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::code;
+use super::{code, orderings::has_model};
 use crate::{
     build,
     catalog::Catalog,
     machine::first_line,
+    orderings::weaken,
     process::Group,
     results::Verdict,
     screen::{Progress, bold, say, seconds, status_over},
@@ -55,7 +56,7 @@ pub fn ci(catalog: &Catalog) -> Result<ExitCode> {
     let modelled: Vec<String> = catalog
         .exercises
         .iter()
-        .filter(|exercise| exercise.about.points.contains_key("model"))
+        .filter(|exercise| has_model(exercise))
         .map(|exercise| format!("{}-solution", exercise.name))
         .chain(["lab".to_owned()])
         .collect();
@@ -78,8 +79,11 @@ pub fn ci(catalog: &Catalog) -> Result<ExitCode> {
 
     say(bold("\nproof"));
     let stage = Stage::open(catalog)?;
-    let steps = catalog.exercises.iter().map(|exercise| format!("proof of {}", exercise.path())).collect();
-    let mut progress = Progress::new(&catalog.scratch(), steps);
+    let steps = catalog.exercises.iter().flat_map(|exercise| {
+        let orderings = has_model(exercise).then(|| format!("orderings of {}", exercise.path()));
+        std::iter::once(format!("proof of {}", exercise.path())).chain(orderings)
+    });
+    let mut progress = Progress::new(&catalog.scratch(), steps.collect());
     for exercise in &catalog.exercises {
         progress.step();
         let proof = prove(catalog, &stage, exercise, |step| progress.detail(&step))?;
@@ -90,6 +94,17 @@ pub fn ci(catalog: &Catalog) -> Result<ExitCode> {
         tally.failed += proof.count(Verdict::Fail) + proof.count(Verdict::Error);
         if !proof.holds() {
             tally.failures.push(format!("proof of {}", proof.exercise));
+        }
+        if has_model(exercise) {
+            progress.step();
+            let weakened = weaken(catalog, &stage, exercise, |step| progress.detail(&step))?;
+            status_over();
+            super::orderings::show(&weakened);
+            tally.passed += weakened.count(Verdict::Pass);
+            tally.failed += weakened.count(Verdict::Fail) + weakened.count(Verdict::Error);
+            if !weakened.holds() {
+                tally.failures.push(format!("orderings of {}", weakened.exercise));
+            }
         }
     }
     drop(progress);

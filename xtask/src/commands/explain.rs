@@ -155,7 +155,7 @@ fn step_through(catalog: &Catalog, failure: &Failure, read: &str, changed: bool)
 
 fn of_file(catalog: &Catalog, file: &Path, replay: bool, json: bool) -> Result<ExitCode> {
     let failure = explain::read(file).map_err(|error| Usage(format!("{error:#}")))?;
-    match (json, replay && explain::has_steps(&failure)) {
+    match (json, replay && failure.has_execution()) {
         (true, _) => screen::json(&failure),
         (false, true) => step_through(catalog, &failure, &format!("cargo xtask explain {}", file.display()), false)?,
         (false, false) => tell(&failure),

@@ -19,6 +19,7 @@ mod grade;
 mod hint;
 mod instruments;
 mod map;
+mod orderings;
 mod report;
 mod verify;
 
@@ -90,10 +91,14 @@ enum Command {
     Verify {
         /// The exercises; without any, all.
         exercises: Vec<String>,
+        /// Prove their memory orderings instead: each one of a reference or a variant is weakened by a step, and the model
+        /// check must catch that, or a comment there say why the weaker one is right: `// weaker is right: <reason>`.
+        #[arg(long)]
+        orderings: bool,
     },
     /// What this machine can and cannot check, and the command that mends it.
     Doctor,
-    /// What CI runs: format, lints, tests, and the proof of every exercise.
+    /// What CI runs: format, lints, tests, the proof of every exercise, and of its memory orderings.
     Ci,
 }
 
@@ -149,7 +154,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             report::report(&catalog, &report::Options { exercises, quick, out, render, json })
         }
         Some(Command::Grade { submission, exercise, out }) => grade::grade(&catalog, &submission, &exercise, &out, json),
-        Some(Command::Verify { exercises }) => verify::verify(&catalog, &exercises, json),
+        Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
+        Some(Command::Verify { exercises, orderings: false }) => verify::verify(&catalog, &exercises, json),
         Some(Command::Doctor) => doctor::doctor(&catalog, json),
         Some(Command::Ci) => ci::ci(&catalog),
     }

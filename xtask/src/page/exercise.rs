@@ -183,18 +183,15 @@ fn failures(page: &mut String, check: &CheckResult, id: &str) {
 
 /// A failing execution as a picture, what is to be said of it, and the table behind a click.
 fn execution(page: &mut String, name: &str, failure: &Failure, message: &str, id: &str) {
-    /// Between the sentences and the table.
-    const TABLE: &str = "\n\nstep ";
     let draw = |layout| interleaving::draw(failure, layout);
     let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) else { return told(page, name, message) };
     write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
-    let text = failure.text(WIDTH);
-    match (message.strip_prefix(text.trim()), text.trim().split_once(TABLE)) {
+    match (message.strip_prefix(failure.text(WIDTH).trim()), failure.table(WIDTH)) {
         // The first sentence is the title of the picture; the others are broken where the page is narrow, and not before.
-        (Some(more), Some((_, table))) => {
+        (Some(more), Some(table)) => {
             told(page, name, &format!("{}{more}", failure.sentences()[1..].join("\n")));
             page.push_str("<details>\n<summary>The same as a table</summary>\n");
-            told(page, &format!("{name}, as a table"), &format!("{}{table}", TABLE.trim_start()));
+            told(page, &format!("{name}, as a table"), table.trim_end());
             page.push_str("</details>\n");
         }
         _ => told(page, name, message),
