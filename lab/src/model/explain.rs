@@ -163,6 +163,8 @@ impl Story<'_> {
         let first = &all[at];
         note(&mut steps[at], "first access");
         note(&mut steps[last], "second access");
+        // It was done: the thread does not stand there.
+        steps[last].finished = true;
         let does = |step: &Step| format!("T{} {} it at {}", step.thread, verb(step), place(step.call.location));
         let object = self.object(first);
         let mut text = format!(
