@@ -297,7 +297,8 @@ impl Failure {
             Some(Kind::Spurious) => ": an operation failed or woke for no reason, as it may",
             None => "",
         };
-        let mut all = vec![format!("{} in {}{kind}", self.class.name(), self.name), self.message.clone()];
+        let mut all = vec![format!("{} in {}{kind}", self.class.name(), self.name)];
+        all.extend(self.message.lines().map(str::to_owned));
         if let Some(Repair { operation, from, to, file, line }) = &self.repair {
             let place = place(file, *line);
             all.push(format!("Repair: {to} instead of {from} in {operation} at {place}. That alone makes the model pass."));

@@ -47,7 +47,8 @@ pub fn end_children_on_signals() -> Result<()> {
                 kill_group(group);
             }
             crate::screen::full::give_back();
-            eprintln!("\ninterrupted; every child process was ended");
+            // `eprintln!` would panic where the terminal is gone, and this process would live on.
+            crate::screen::warn("\ninterrupted; every child process was ended");
             std::process::exit(130);
         }
     })?;

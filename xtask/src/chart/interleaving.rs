@@ -75,7 +75,8 @@ fn remarks(step: &StepTold) -> Vec<String> {
 }
 
 fn first_sentence(message: &str) -> &str {
-    message.find(". ").map_or(message, |end| &message[..=end])
+    let line = message.lines().next().unwrap_or_default();
+    line.find(". ").map_or(line, |end| &line[..=end])
 }
 
 fn capital(text: &str) -> String {
