@@ -273,16 +273,18 @@ impl Failure {
     /// where that can be.
     #[must_use]
     pub fn text(&self, width: usize) -> String {
-        let mut text = String::new();
-        for paragraph in self.sentences() {
-            text.push_str(&table::wrapped(&paragraph, width));
-            text.push('\n');
-        }
+        let mut text = self.summary(width);
         if let Some(table) = self.table(width) {
             text.push('\n');
             text.push_str(&table);
         }
         text
+    }
+
+    /// The explanation without the table, in lines that are no wider than `width` where that can be.
+    #[must_use]
+    pub fn summary(&self, width: usize) -> String {
+        self.sentences().iter().map(|sentence| table::wrapped(sentence, width) + "\n").collect()
     }
 
     /// The explanation without the table, a paragraph each: what it is, what happened, how it was found, what would mend it.

@@ -3,15 +3,16 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use lab::finding::{Failure, WIDTH};
 
 use super::{code, code_of, find};
 use crate::{
     catalog::{Catalog, Exercise},
-    check::{Candidate, Checker, Purpose, SEED},
+    check::{Candidate, Checker, Purpose, SEED, printable},
     explain,
     kept::{Kept, files_of},
     machine::Begun,
-    results::{CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict},
+    results::{CaseResult, CheckResult, ExerciseResult, Results, Subject, SubjectResult, Verdict},
     screen::{self, Progress, bold, faint, say, seconds, verdict},
 };
 
@@ -105,17 +106,25 @@ pub fn show(subject: &SubjectResult, exercise: &Exercise) {
         let took = faint(format!("({})", seconds(check.seconds)));
         say(format!("  {:6} {}  {points}  {} {took}", check.check, verdict(check.verdict, 14), check.summary));
     }
-    show_failures(&subject.checks);
+    show_failures(&subject.checks, exercise);
     say(format!("  {} of {} points", bold(points(subject.points)), points(subject.max_points)));
 }
 
-/// The same reason is told once, however many tests and checks it fails.
-fn show_failures(checks: &[CheckResult]) {
-    let mut told: Vec<(&str, String)> = Vec::new();
+/// The same reason is told once, however many tests and checks it fails; and of the executions of failing models the first in
+/// full, since mostly one bug fails them all.
+fn show_failures(checks: &[CheckResult], exercise: &Exercise) {
+    let mut told: Vec<(String, String)> = Vec::new();
+    let mut execution_shown = false;
     for check in checks.iter().filter(|check| check.verdict == Verdict::Fail) {
         let mut before = "";
         for case in check.cases.iter().filter(|case| case.verdict != Verdict::Pass) {
-            let message = case.message.as_deref().unwrap_or_default();
+            let message = match in_short(case, &exercise.name) {
+                Some(short) if execution_shown => short,
+                execution => {
+                    execution_shown |= execution.is_some();
+                    case.message.clone().unwrap_or_default()
+                }
+            };
             match told.iter_mut().find(|(known, _)| *known == message) {
                 Some((_, names)) if before == check.check => names.push_str(&format!(", {}", case.name)),
                 Some((_, names)) => names.push_str(&format!("; {}: {}", check.check, case.name)),
@@ -134,6 +143,13 @@ fn show_failures(checks: &[CheckResult]) {
     if !told.is_empty() {
         say("");
     }
+}
+
+/// What a failing model comes to, and where its steps can be read; `None` where no execution shows it.
+fn in_short(case: &CaseResult, exercise: &str) -> Option<String> {
+    let failure = explain::report(case)?.failure.filter(Failure::has_execution)?;
+    let said = printable(&failure.summary(WIDTH));
+    Some(format!("{said}Its steps: cargo xtask explain {exercise} --model {}", case.name))
 }
 
 /// Points without needless digits.
