@@ -111,7 +111,7 @@ fn alone(root: &Path) -> Result<File> {
         let file = File::create(&path)?;
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => status("waiting for another command that of the course to end"),
+            Err(TryLockError::WouldBlock) => status("waiting for another command of the course to end"),
             Err(TryLockError::Error(error)) => return Err(error),
         }
         file.lock()?;
