@@ -35,6 +35,8 @@ pub(crate) struct Mode {
     pub(crate) strong: bool,
     /// Some `Mutex` is tried somewhere in this model: releasing one must be a step of its own.
     pub(crate) tried: bool,
+    /// `fence(SeqCst)` is used somewhere in this model: every `SeqCst` access must know of it.
+    pub(crate) fenced: bool,
 }
 
 /// What a search saw, sent when it is over.
@@ -66,6 +68,8 @@ pub(crate) enum End {
     Cut,
     /// The search was made with a simpler `Mutex` than the model needs; it must be made again with [`Mode::tried`].
     Tried,
+    /// The search was made with simpler `SeqCst` accesses than the model needs; again with [`Mode::fenced`].
+    Fenced,
 }
 
 /// A hard limit on a search.
@@ -294,13 +298,23 @@ pub(crate) fn start_execution() {
 
 /// The model uses `try_lock`: this search must be made again with [`Mode::tried`].
 pub(crate) fn demand_tried() {
-    if with(|engine| {
-        let again = !engine.mode.tried;
+    demand(|mode| mode.tried, End::Tried);
+}
+
+/// The model uses `fence(SeqCst)`: this search must be made again with [`Mode::fenced`].
+pub(crate) fn demand_fenced() {
+    demand(|mode| mode.fenced, End::Fenced);
+}
+
+fn demand(met: impl FnOnce(Mode) -> bool, end: End) {
+    let again = with(|engine| {
+        let again = !met(engine.mode);
         if again {
-            engine.end(End::Tried);
+            engine.end(end);
         }
         again
-    }) {
+    });
+    if again {
         halt();
     }
 }

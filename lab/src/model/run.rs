@@ -30,6 +30,7 @@ pub(super) struct Search<'a> {
     name: String,
     deadline: Instant,
     tried: bool,
+    fenced: bool,
 }
 
 /// What was learnt over all passes.
@@ -51,7 +52,7 @@ enum Ended {
 
 impl<'a> Search<'a> {
     pub(super) fn new(model: &'a Model, name: String, body: Body) -> Self {
-        Self { model, body: Arc::new(body), name, deadline: Instant::now() + model.duration, tried: false }
+        Self { model, body: Arc::new(body), name, deadline: Instant::now() + model.duration, tried: false, fenced: false }
     }
 
     pub(super) fn run(mut self) -> Report {
@@ -89,12 +90,13 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// One pass, begun again if it turns out that it needs the better `Mutex`.
+    /// One pass, begun again if it turns out that it needs the better `Mutex`, or the stronger `SeqCst`.
     fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Ended {
         let started = Instant::now();
         let (end, mut seen) = loop {
-            match self.search(Mode { pass, strong: false, tried: self.tried }) {
+            match self.search(Mode { pass, strong: false, tried: self.tried, fenced: self.fenced }) {
                 (End::Tried, _) => self.tried = true,
+                (End::Fenced, _) => self.fenced = true,
                 ended => break ended,
             }
         };
@@ -108,7 +110,7 @@ impl<'a> Search<'a> {
         sum.switches = sum.switches.max(seen.switches);
         match end {
             End::Finished => Ended::Finished,
-            End::Cut | End::Tried => Ended::Failed(self.cut(pass, &seen)),
+            End::Cut | End::Tried | End::Fenced => Ended::Failed(self.cut(pass, &seen)),
             End::Panicked { message, place } => {
                 let class = explain::class(&message);
                 let kind = self.kind(pass, class);
@@ -122,10 +124,10 @@ impl<'a> Search<'a> {
         match (class, pass) {
             (Class::DataRace, Pass::Interleavings) => {
                 // The race is a matter of orderings if none is left with the strongest ones.
-                match self.search(Mode { pass, strong: true, tried: self.tried }).0 {
+                match self.search(Mode { pass, strong: true, tried: self.tried, fenced: self.fenced }).0 {
                     End::Finished => Some(Kind::MemoryOrdering),
                     End::Panicked { .. } => Some(Kind::Interleaving),
-                    End::Cut | End::Tried => None,
+                    End::Cut | End::Tried | End::Fenced => None,
                 }
             }
             (Class::DataRace | Class::Deadlock | Class::Assertion | Class::Leak | Class::Livelock, pass) => Some(match pass {
