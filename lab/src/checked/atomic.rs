@@ -6,7 +6,7 @@
 //! | load, pass for interleavings | a probe with the load's ordering: the newest value, and no interleaving is hidden |
 //! | load, pass for weak memory | loom's own, which may return a stale value |
 //! | `SeqCst`, pass for interleavings | Acquire or Release: the newest value is what the one order of all `SeqCst` operations asks for |
-//! | `SeqCst`, pass for weak memory | the same, and a load of an object that has had a `SeqCst` store is a probe: the order of execution is the one order. In a model with `fence(SeqCst)`: such a fence, then the Acquire or Release access |
+//! | `SeqCst`, pass for weak memory | the same, and a load of an object that has had a `SeqCst` access is a probe: the order of execution is the one order. In a model with `fence(SeqCst)`: such a fence, then the Acquire or Release access |
 //! | `fence(SeqCst)`, pass for interleavings | `fence(AcqRel)`: loom's own would order what it does not, and hide data races |
 //! | `compare_exchange_weak`, pass for spurious failures | fails the first time per thread and line |
 //!
@@ -125,7 +125,7 @@ impl Word for Flag {
 struct Atomic<W> {
     word: W,
     object: Object,
-    /// It has had a `SeqCst` store. `std`'s own: written and read where no other thread of the model can come between.
+    /// It has had a `SeqCst` access. `std`'s own: written and read where no other thread of the model can come between.
     sequenced: PlainBool,
 }
 
@@ -173,16 +173,18 @@ impl<W: Word> Atomic<W> {
     fn look(&self, ordering: Ordering, mode: Mode) -> W::Value {
         let (ordering, sequenced) = of_load(ordering, mode);
         sequential(sequenced, mode);
-        match mode.pass {
+        let value = match mode.pass {
             Pass::Interleavings | Pass::Spurious => self.word.probe(ordering),
-            // Not older than the newest `SeqCst` store. That it is the very newest leaves something out only where a
-            // weaker store has followed.
+            // Not older than what the `SeqCst` access before this one stored or read. That it is the very newest leaves
+            // something out only where a weaker store has followed.
             Pass::WeakMemory if sequenced && !mode.fenced && self.sequenced.load(Relaxed) => self.word.probe(ordering),
             Pass::WeakMemory => self.word.load(ordering),
-        }
+        };
+        self.sequence(sequenced);
+        value
     }
 
-    /// Notes a store that has been made.
+    /// Notes an access that has been made.
     fn sequence(&self, sequenced: bool) {
         if sequenced {
             self.sequenced.store(true, Relaxed);
@@ -255,7 +257,7 @@ impl<W: Word> Atomic<W> {
             let (succeeded, sequenced) = of_change(success, mode);
             sequential(fails_in_order || sequenced, mode);
             let result = self.word.exchange(old, new, succeeded, failed);
-            self.sequence(sequenced && result.is_ok());
+            self.sequence(if result.is_ok() { sequenced } else { fails_in_order });
             result
         };
         engine::perform(call, act, |result| match result {
