@@ -101,7 +101,8 @@ type Way = (Vec<Event>, String);
 pub fn judge(program: &Program) -> Judged {
     let ways: Vec<Vec<Way>> =
         program.threads.iter().enumerate().map(|(number, thread)| ways(number, thread, most(program))).collect();
-    let variables: BTreeSet<usize> = program.threads.iter().flatten().map(|statement| statement.variable).collect();
+    let used = program.threads.iter().flatten().map(|statement| statement.variable);
+    let variables: BTreeSet<usize> = used.chain(program.last.iter().copied()).collect();
     let initial = variables.iter().map(|&variable| Event {
         thread: usize::MAX,
         variable,

@@ -8,6 +8,7 @@
 
 mod axioms;
 mod program;
+mod random;
 mod table;
 
 use std::collections::BTreeSet;

@@ -44,7 +44,7 @@ pub fn coherence() -> [Litmus; 6] {
     ]
 }
 
-pub fn message_passing() -> [Litmus; 17] {
+pub fn message_passing() -> [Litmus; 18] {
     const ALL: &str = "00 01 10 11";
     const RULE: &str = "the store of y synchronizes with its load, so x=1 happens before the load of x";
     let ordered = |name, program| Litmus::new(name, program, "00 01 11").forbidden("10", RULE);
@@ -58,6 +58,9 @@ pub fn message_passing() -> [Litmus; 17] {
         unordered("MP, SeqCst store, relaxed load", "x=1.rlx; y=1.sc || y.rlx; x.rlx"),
         unordered("MP, relaxed store, SeqCst loads", "x=1.rlx; y=1.rlx || y.sc; x.sc"),
         unordered("MP, SeqCst but for the store of y", "x=1.sc; y=1.rlx || y.sc; x.sc").unreached("10"),
+        Litmus::new("MP, relaxed stores, looked at again", "x=1.rlx; y=1.rlx || y.sc; x.sc; x.sc", "000 001 011 100 101 111")
+            .forbidden("010 110", "read-read coherence")
+            .unreached("100"),
         ordered("MP, fence to fence", "x=1.rlx; F.rel; y=1.rlx || y.rlx; F.acq; x.rlx"),
         ordered("MP, fence to load", "x=1.rlx; F.rel; y=1.rlx || y.acq; x.rlx"),
         ordered("MP, store to fence", "x=1.rlx; y=1.rel || y.rlx; F.acq; x.rlx"),
