@@ -37,6 +37,8 @@ pub(crate) struct Mode {
     pub(crate) tried: bool,
     /// `fence(SeqCst)` is used somewhere in this model: every `SeqCst` access must know of it.
     pub(crate) fenced: bool,
+    /// Steps are recorded: always, but where the cost of that is measured.
+    pub(crate) recorded: bool,
 }
 
 /// What a search saw, sent when it is over.
@@ -392,7 +394,10 @@ pub(crate) fn spurious(location: &'static Location<'static>) -> bool {
 pub(crate) fn perform<R>(call: Call, act: impl FnOnce(Mode) -> R, outcome: impl FnOnce(&R) -> Outcome) -> R {
     let (me, mode) = with(|engine| {
         let me = engine.current;
-        engine.pending[me] = Some(Step { thread: me, call, outcome: None });
+        // Whether a thread spins must be known in any case.
+        if engine.mode.recorded || call.spins() {
+            engine.pending[me] = Some(Step { thread: me, call, outcome: None });
+        }
         (me, engine.mode)
     });
     let halt = Halt;
@@ -411,7 +416,9 @@ pub(crate) fn perform<R>(call: Call, act: impl FnOnce(Mode) -> R, outcome: impl 
             *users |= 1 << me;
             engine.seen.shared |= users.count_ones() > 1;
         }
-        engine.seen.steps.push(Step { thread: me, call, outcome: Some(outcome) });
+        if engine.mode.recorded {
+            engine.seen.steps.push(Step { thread: me, call, outcome: Some(outcome) });
+        }
     });
     result
 }

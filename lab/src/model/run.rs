@@ -94,7 +94,7 @@ impl<'a> Search<'a> {
     fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Ended {
         let started = Instant::now();
         let (end, mut seen) = loop {
-            match self.search(Mode { pass, strong: false, tried: self.tried, fenced: self.fenced }) {
+            match self.search(self.mode(pass, false)) {
                 (End::Tried, _) => self.tried = true,
                 (End::Fenced, _) => self.fenced = true,
                 ended => break ended,
@@ -119,12 +119,16 @@ impl<'a> Search<'a> {
         }
     }
 
+    fn mode(&self, pass: Pass, strong: bool) -> Mode {
+        Mode { pass, strong, tried: self.tried, fenced: self.fenced, recorded: self.model.recorded }
+    }
+
     /// What a failure is a matter of.
     fn kind(&self, pass: Pass, class: Class) -> Option<Kind> {
         match (class, pass) {
             (Class::DataRace, Pass::Interleavings) => {
                 // The race is a matter of orderings if none is left with the strongest ones.
-                match self.search(Mode { pass, strong: true, tried: self.tried, fenced: self.fenced }).0 {
+                match self.search(self.mode(pass, true)).0 {
                     End::Finished => Some(Kind::MemoryOrdering),
                     End::Panicked { .. } => Some(Kind::Interleaving),
                     End::Cut | End::Tried | End::Fenced => None,

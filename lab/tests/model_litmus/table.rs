@@ -215,7 +215,7 @@ pub fn independent_reads() -> [Litmus; 6] {
     ]
 }
 
-pub fn read_modify_writes() -> [Litmus; 7] {
+pub fn read_modify_writes() -> [Litmus; 8] {
     const WHOLE: &str = "no store falls between the halves of a read-modify-write";
     [
         Litmus::new("two increments", "x+1.rlx || x+1.rlx >> x", "012 102").forbidden("001 011 101", WHOLE),
@@ -224,6 +224,7 @@ pub fn read_modify_writes() -> [Litmus; 7] {
         Litmus::new("two claims", "x?0:1.rlx.rlx || x?0:2.rlx.rlx >> x", "011 202").forbidden("001 002", WHOLE),
         Litmus::new("a claim and a store", "x?0:1.rlx.rlx || x=2.rlx >> x", "02 22").forbidden("01", WHOLE),
         Litmus::new("SB with increments of 0 as loads", "x=1.rlx; y+0.ar || y=1.rlx; x+0.ar", "00 01 10 11").unreached("00"),
+        Litmus::new("MP with a failing CAS as a load", "x=1.rlx; y=1.rlx || y.rlx; x?5:6.rlx.rlx", "00 01 10 11").unreached("10"),
         Litmus::new(
             "two increments and a look",
             "x+1.rlx || x+1.rlx || x.rlx; x.rlx",
