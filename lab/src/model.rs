@@ -43,8 +43,11 @@
 //!
 //! # Known limits
 //!
-//! Load buffering is not explored; an atomic remembers its last seven stores; there is no time; waking a parked thread or a
-//! waiter orders memory.
+//! A load never reads from a store that comes later (load buffering), and the stores of an atomic take effect in the order
+//! in which they are executed. So do all `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access for
+//! a fence. A read-modify-write reads the newest value even where it fails. An `Acquire` fence synchronizes with what
+//! other threads before it have read. An atomic remembers its last seven stores; there is no time; waking a parked thread
+//! or a waiter orders memory. `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed.
 
 pub(crate) mod engine;
 mod explain;
@@ -83,6 +86,7 @@ pub struct Model {
     executions: u64,
     duration: Duration,
     steps: usize,
+    recorded: bool,
 }
 
 impl Default for Model {
@@ -101,6 +105,7 @@ impl Model {
             executions: u64::MAX,
             duration: Duration::from_secs(45),
             steps: 5_000,
+            recorded: true,
         }
     }
 
@@ -141,6 +146,13 @@ impl Model {
     /// Calls an execution of more than about so many operations a livelock.
     pub fn max_steps(mut self, steps: usize) -> Self {
         self.steps = steps;
+        self
+    }
+
+    /// Records no steps, so that a failure is not explained: for `examples/recorder.rs`, which measures what recording costs.
+    #[doc(hidden)]
+    pub fn unrecorded(mut self) -> Self {
+        self.recorded = false;
         self
     }
 

@@ -1,5 +1,14 @@
 //! Random programs against brute force: the pass for interleavings reaches every outcome that some interleaving has, and
 //! no other.
+//!
+//! Program number n follows from n alone, and a failure names its number. Two variables set what is run:
+//!
+//! | variable | default | |
+//! | --- | --- | --- |
+//! | `LAB_RANDOM_PROGRAMS` | 300 | how many programs |
+//! | `LAB_RANDOM_FIRST` | 0 | the number of the first; to replay program 4711: `LAB_RANDOM_FIRST=4711 LAB_RANDOM_PROGRAMS=1` |
+//!
+//! Half of the programs have three threads.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +22,8 @@ use lab::{
         Arc,
         atomic::{
             AtomicUsize,
-            Ordering::{AcqRel, Acquire, Relaxed, Release},
+            Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst},
+            fence,
         },
     },
     thread,
@@ -21,9 +31,8 @@ use lab::{
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-const PROGRAMS: u64 = 200;
-const THREADS: usize = 2;
-const MOST_STEPS: usize = 4;
+const PROGRAMS: u64 = 300;
+const LOCKING_PROGRAMS: u64 = 25;
 const VARIABLES: usize = 2;
 
 #[derive(Debug, Clone, Copy)]
@@ -33,84 +42,110 @@ enum Operation {
     Swap(usize),
     Add(usize),
     Exchange(usize, usize),
+    ExchangeWeak(usize, usize),
+    Fence,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Step {
     variable: usize,
     operation: Operation,
-    relaxed: bool,
+    /// The second is for a compare-exchange that fails.
+    orderings: (Ordering, Ordering),
 }
 
-type Program = [Vec<Step>; THREADS];
+/// The steps of each thread.
+type Program = Vec<Vec<Step>>;
 /// What each step of each thread has read, and the variables in the end.
 type Seen = (Vec<Vec<usize>>, Vec<usize>);
 
-fn program(seed: u64) -> Program {
-    let mut random = Pcg64Mcg::seed_from_u64(seed);
+const OF_LOADS: [Ordering; 3] = [Relaxed, Acquire, SeqCst];
+const OF_STORES: [Ordering; 3] = [Relaxed, Release, SeqCst];
+const OF_FENCES: [Ordering; 4] = [Acquire, Release, AcqRel, SeqCst];
+const OF_CHANGES: [Ordering; 5] = [Relaxed, Acquire, Release, AcqRel, SeqCst];
+
+fn program(number: u64) -> Program {
+    let mut random = Pcg64Mcg::seed_from_u64(number);
+    let threads = 2 + (number % 2) as usize;
     let variables = random.random_range(1..=VARIABLES);
-    std::array::from_fn(|_| {
-        let steps = random.random_range(1..=MOST_STEPS);
-        let mut step = || {
-            let mut value = || random.random_range(0..3);
-            let operation = match value() * 3 + value() {
-                0 | 1 => Operation::Load,
-                2..=4 => Operation::Store(value()),
-                5 => Operation::Swap(value()),
-                6 => Operation::Add(1),
-                _ => Operation::Exchange(value(), value()),
-            };
-            Step { variable: random.random_range(0..variables), operation, relaxed: random.random_bool(0.5) }
-        };
-        (0..steps).map(|_| step()).collect()
-    })
+    // 4 + 4 steps have 70 interleavings, 3 + 2 + 2 have 210.
+    let lengths: Vec<usize> = match threads {
+        2 => (0..2).map(|_| random.random_range(1..=4)).collect(),
+        _ => {
+            let long = random.random_range(0..3);
+            (0..3).map(|thread| random.random_range(1..=if thread == long { 3 } else { 2 })).collect()
+        }
+    };
+    lengths.into_iter().map(|steps| (0..steps).map(|_| step(&mut random, variables)).collect()).collect()
+}
+
+fn step(random: &mut Pcg64Mcg, variables: usize) -> Step {
+    let kind = random.random_range(0..12);
+    let mut value = || random.random_range(0..3);
+    let operation = match kind {
+        0..=2 => Operation::Load,
+        3..=5 => Operation::Store(value()),
+        6 => Operation::Swap(value()),
+        7 => Operation::Add(1),
+        8 | 9 => Operation::Exchange(value(), value()),
+        10 => Operation::ExchangeWeak(value(), value()),
+        _ => Operation::Fence,
+    };
+    let first: &[Ordering] = match operation {
+        Operation::Load => &OF_LOADS,
+        Operation::Store(_) => &OF_STORES,
+        Operation::Fence => &OF_FENCES,
+        _ => &OF_CHANGES,
+    };
+    let orderings = (first[random.random_range(0..first.len())], OF_LOADS[random.random_range(0..OF_LOADS.len())]);
+    Step { variable: random.random_range(0..variables), operation, orderings }
 }
 
 /// All interleavings, one step at a time.
-fn interpret(program: &Program, at: [usize; THREADS], seen: &mut Seen, all: &mut BTreeSet<Seen>) {
-    if (0..THREADS).all(|thread| at[thread] == program[thread].len()) {
-        all.insert(seen.clone());
-        return;
-    }
-    for thread in (0..THREADS).filter(|&thread| at[thread] < program[thread].len()) {
-        let Step { variable, operation, .. } = program[thread][at[thread]];
+fn interpret(program: &Program, at: &mut [usize], seen: &mut Seen, all: &mut BTreeSet<Seen>) {
+    let mut over = true;
+    for thread in 0..program.len() {
+        let Some(&Step { variable, operation, .. }) = program[thread].get(at[thread]) else { continue };
+        over = false;
         let old = seen.1[variable];
-        let new = match operation {
-            Operation::Load => old,
+        seen.1[variable] = match operation {
             Operation::Store(value) | Operation::Swap(value) => value,
             Operation::Add(value) => old + value,
-            Operation::Exchange(from, to) => {
-                if old == from {
-                    to
-                } else {
-                    old
-                }
-            }
+            Operation::Exchange(from, to) | Operation::ExchangeWeak(from, to) if old == from => to,
+            _ => old,
         };
-        seen.1[variable] = new;
-        seen.0[thread].push(if matches!(operation, Operation::Store(_)) { 0 } else { old });
-        let mut next = at;
-        next[thread] += 1;
-        interpret(program, next, seen, all);
+        seen.0[thread].push(if matches!(operation, Operation::Store(_) | Operation::Fence) { 0 } else { old });
+        at[thread] += 1;
+        interpret(program, at, seen, all);
+        at[thread] -= 1;
         seen.0[thread].pop();
         seen.1[variable] = old;
+    }
+    if over {
+        all.insert(seen.clone());
     }
 }
 
 /// One thread of a program, on the types under test.
 fn execute(steps: &[Step], variables: &[AtomicUsize]) -> Vec<usize> {
-    let run = |step: &Step| {
-        let variable = &variables[step.variable];
-        let (load, store, both) = if step.relaxed { (Relaxed, Relaxed, Relaxed) } else { (Acquire, Release, AcqRel) };
-        match step.operation {
-            Operation::Load => variable.load(load),
+    let run = |&Step { variable, operation, orderings: (ordering, failure) }: &Step| {
+        let variable = &variables[variable];
+        match operation {
+            Operation::Load => variable.load(ordering),
             Operation::Store(value) => {
-                variable.store(value, store);
+                variable.store(value, ordering);
                 0
             }
-            Operation::Swap(value) => variable.swap(value, both),
-            Operation::Add(value) => variable.fetch_add(value, both),
-            Operation::Exchange(from, to) => variable.compare_exchange(from, to, both, load).unwrap_or_else(|value| value),
+            Operation::Swap(value) => variable.swap(value, ordering),
+            Operation::Add(value) => variable.fetch_add(value, ordering),
+            Operation::Exchange(from, to) => variable.compare_exchange(from, to, ordering, failure).unwrap_or_else(|value| value),
+            Operation::ExchangeWeak(from, to) => {
+                variable.compare_exchange_weak(from, to, ordering, failure).unwrap_or_else(|value| value)
+            }
+            Operation::Fence => {
+                fence(ordering);
+                0
+            }
         }
     };
     steps.iter().map(run).collect()
@@ -123,14 +158,15 @@ fn explore(program: &Program) -> (BTreeSet<Seen>, u64) {
     let program = program.clone();
     let report = Model::new().passes(&[Pass::Interleavings]).explore(move || {
         let variables: Arc<Vec<AtomicUsize>> = Arc::new((0..VARIABLES).map(|_| AtomicUsize::new(0)).collect());
-        let other = thread::spawn({
-            let (variables, steps) = (variables.clone(), program[1].clone());
-            move || execute(&steps, &variables)
-        });
+        let start = |steps: &Vec<Step>| {
+            let (variables, steps) = (variables.clone(), steps.clone());
+            thread::spawn(move || execute(&steps, &variables))
+        };
+        let others: Vec<_> = program[1..].iter().map(start).collect();
         let mine = execute(&program[0], &variables);
-        let others = other.join().unwrap();
+        let reads = std::iter::once(mine).chain(others.into_iter().map(|other| other.join().unwrap())).collect();
         let last = variables.iter().map(|variable| variable.load(Relaxed)).collect();
-        shared.lock().unwrap_or_else(PoisonError::into_inner).insert((vec![mine, others], last));
+        shared.lock().unwrap_or_else(PoisonError::into_inner).insert((reads, last));
     });
     // A program whose threads never meet has one execution: rightly called vacuous, and fine here.
     if let Some(failure) = report.failure.filter(|failure| failure.class != Class::Vacuous) {
@@ -140,23 +176,48 @@ fn explore(program: &Program) -> (BTreeSet<Seen>, u64) {
     (reached, report.passes.iter().map(|searched| searched.executions).sum())
 }
 
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |value| value.parse().expect("the variable holds a number"))
+}
+
+/// The figures of a run.
+#[derive(Debug, Default)]
+struct Tally {
+    programs: [u64; 2],
+    outcomes: usize,
+    missed: usize,
+    impossible: usize,
+    executions: u64,
+}
+
 #[test]
 fn interleavings_are_exactly_those_of_brute_force() {
-    let mut executions = 0;
-    for seed in 0..PROGRAMS {
-        let program = program(seed);
+    let first = number("LAB_RANDOM_FIRST", 0);
+    let mut tally = Tally::default();
+    for number in first..first + number("LAB_RANDOM_PROGRAMS", PROGRAMS) {
+        let program = program(number);
         let mut expected = BTreeSet::new();
-        interpret(&program, [0; THREADS], &mut (vec![Vec::new(); THREADS], vec![0; VARIABLES]), &mut expected);
-        let (reached, explored) = explore(&program);
-        executions += explored;
+        let mut seen = (vec![Vec::new(); program.len()], vec![0; VARIABLES]);
+        interpret(&program, &mut vec![0; program.len()], &mut seen, &mut expected);
+        let (reached, executions) = explore(&program);
         let missed: Vec<_> = expected.difference(&reached).collect();
         let impossible: Vec<_> = reached.difference(&expected).collect();
-        assert!(
-            missed.is_empty() && impossible.is_empty(),
-            "seed {seed}: {program:?}\nmissed {missed:?}\nimpossible {impossible:?}"
-        );
+        if !(missed.is_empty() && impossible.is_empty()) {
+            println!("program {number}: {program:?}\n  missed {missed:?}\n  impossible {impossible:?}");
+        }
+        tally.programs[program.len() - 2] += 1;
+        tally.outcomes += expected.len();
+        tally.missed += missed.len();
+        tally.impossible += impossible.len();
+        tally.executions += executions;
     }
-    println!("{PROGRAMS} programs in {executions} executions");
+    let Tally { programs: [two, three], outcomes, missed, impossible, executions } = tally;
+    println!(
+        "{} programs ({two} of two threads, {three} of three), {outcomes} outcomes checked, {missed} missed, \
+         {impossible} impossible, {executions} executions",
+        two + three
+    );
+    assert!(missed == 0 && impossible == 0, "the programs are above");
 }
 
 /// A program of critical sections: which lock each thread takes, and what it does inside.
@@ -230,7 +291,7 @@ fn execute_sections(sections: &[(usize, Operation)], locks: &[Spin]) -> Vec<usiz
 
 #[test]
 fn spinning_loses_no_order_and_always_ends() {
-    for seed in 0..PROGRAMS / 8 {
+    for seed in 0..LOCKING_PROGRAMS {
         let program = sections(seed);
         let mut expected = BTreeSet::new();
         let mut seen = (vec![Vec::new(); program.len()], vec![0; VARIABLES]);

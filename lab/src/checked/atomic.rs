@@ -5,7 +5,9 @@
 //! | store | a *probe* (a compare-exchange that changes nothing), then the store in one piece with it: so it follows everything that is already in modification order, and no store falls between the two halves of a read-modify-write |
 //! | load, pass for interleavings | a probe with the load's ordering: the newest value, and no interleaving is hidden |
 //! | load, pass for weak memory | loom's own, which may return a stale value |
-//! | any `SeqCst` | `fence(SeqCst)`, then the Acquire or Release access |
+//! | `SeqCst`, pass for interleavings | Acquire or Release: the newest value is what the one order of all `SeqCst` operations asks for |
+//! | `SeqCst`, pass for weak memory | the same, and a load of an object that has had a `SeqCst` access is a probe: the order of execution is the one order. In a model with `fence(SeqCst)`: such a fence, then the Acquire or Release access |
+//! | `fence(SeqCst)`, pass for interleavings | `fence(AcqRel)`: loom's own would order what it does not, and hide data races |
 //! | `compare_exchange_weak`, pass for spurious failures | fails the first time per thread and line |
 //!
 //! Constructors are not `const`: an object of a model belongs to one execution of it.
@@ -14,7 +16,10 @@ use std::{
     fmt,
     ops::{Deref, DerefMut},
     panic::Location,
-    sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst},
+    sync::atomic::{
+        AtomicBool as PlainBool,
+        Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst},
+    },
 };
 
 use loom::sync::atomic as raw;
@@ -120,9 +125,11 @@ impl Word for Flag {
 struct Atomic<W> {
     word: W,
     object: Object,
+    /// It has had a `SeqCst` access. `std`'s own: written and read where no other thread of the model can come between.
+    sequenced: PlainBool,
 }
 
-/// The ordering of a load without `SeqCst`, and whether a fence makes up for it.
+/// The ordering of a load without `SeqCst`, and whether it was that.
 fn of_load(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
     let ordering = match mode.instead.map(|instead| instead.ordering) {
         // What the ordering of a read-modify-write means where only its failure reads.
@@ -157,24 +164,38 @@ fn of_change(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
     }
 }
 
-fn sequential(fence: bool) {
-    if fence {
+/// What comes before a `SeqCst` access in a model with `fence(SeqCst)`. Without such fences it would be too strong: it
+/// orders the thread's weaker accesses, too.
+fn sequential(sequential: bool, mode: Mode) {
+    if sequential && mode.fenced && mode.pass == Pass::WeakMemory {
         raw::fence(SeqCst);
     }
 }
 
 impl<W: Word> Atomic<W> {
     fn new(kind: &'static str, word: W, location: &'static Location<'static>) -> Self {
-        Self { word, object: engine::new_object(kind, location) }
+        Self { word, object: engine::new_object(kind, location), sequenced: PlainBool::new(false) }
     }
 
     /// The read half of a load, and of whatever else only looks.
     fn look(&self, ordering: Ordering, mode: Mode) -> W::Value {
-        let (ordering, fence) = of_load(ordering, mode);
-        sequential(fence);
-        match mode.pass {
+        let (ordering, sequenced) = of_load(ordering, mode);
+        sequential(sequenced, mode);
+        let value = match mode.pass {
             Pass::Interleavings | Pass::Spurious => self.word.probe(ordering),
+            // Not older than what the `SeqCst` access before this one stored or read. That it is the very newest leaves
+            // something out only where a weaker store has followed.
+            Pass::WeakMemory if sequenced && !mode.fenced && self.sequenced.load(Relaxed) => self.word.probe(ordering),
             Pass::WeakMemory => self.word.load(ordering),
+        };
+        self.sequence(sequenced);
+        value
+    }
+
+    /// Notes an access that has been made.
+    fn sequence(&self, sequenced: bool) {
+        if sequenced {
+            self.sequenced.store(true, Relaxed);
         }
     }
 
@@ -187,10 +208,11 @@ impl<W: Word> Atomic<W> {
     fn store(&self, value: W::Value, ordering: Ordering, location: &'static Location<'static>) {
         let call = Call::new(self.object, "store", location).argument(value).ordering(ordering);
         let act = |mode| {
-            let (ordering, fence) = of_store(ordering, mode);
+            let (ordering, sequenced) = of_store(ordering, mode);
             self.word.probe(Relaxed);
-            sequential(fence);
+            sequential(sequenced, mode);
             engine::whole(|| self.word.store(value, ordering));
+            self.sequence(sequenced);
         };
         engine::perform(call, act, |()| Outcome::Done);
     }
@@ -206,9 +228,11 @@ impl<W: Word> Atomic<W> {
     ) -> W::Value {
         let call = Call::new(self.object, operation, location).argument(value).ordering(ordering);
         let act = |mode| {
-            let (ordering, fence) = of_change(ordering, mode);
-            sequential(fence);
-            act(&self.word, value, ordering)
+            let (ordering, sequenced) = of_change(ordering, mode);
+            sequential(sequenced, mode);
+            let old = act(&self.word, value, ordering);
+            self.sequence(sequenced);
+            old
         };
         engine::perform(call, act, |old| Outcome::Gave((*old).into()))
     }
@@ -233,14 +257,16 @@ impl<W: Word> Atomic<W> {
             location,
         };
         let act = |mode| {
-            let (failed, fence) = of_load(failure, mode);
+            let (failed, fails_in_order) = of_load(failure, mode);
             if weak {
-                sequential(fence);
+                sequential(fails_in_order, mode);
                 return Err(self.word.probe(failed));
             }
-            let (succeeded, other) = of_change(success, mode);
-            sequential(fence || other);
-            self.word.exchange(old, new, succeeded, failed)
+            let (succeeded, sequenced) = of_change(success, mode);
+            sequential(fails_in_order || sequenced, mode);
+            let result = self.word.exchange(old, new, succeeded, failed);
+            self.sequence(if result.is_ok() { sequenced } else { fails_in_order });
+            result
         };
         engine::perform(call, act, |result| match result {
             Ok(value) => Outcome::Succeeded((*value).into()),
@@ -318,7 +344,18 @@ impl<T: Copy + fmt::Debug> fmt::Debug for Mutable<'_, T> {
 pub fn fence(ordering: Ordering) {
     assert!(ordering != Relaxed, "there is no such thing as a relaxed fence");
     let call = Call::new(Object::NONE, "fence", Location::caller()).ordering(ordering);
-    let act = |mode: Mode| raw::fence(if mode.strong { SeqCst } else { mode.ordering(ordering) });
+    let act = |mode: Mode| {
+        let ordering = mode.ordering(ordering);
+        let sequenced = ordering == SeqCst || mode.strong;
+        if !sequenced {
+            raw::fence(ordering);
+        } else if mode.pass == Pass::WeakMemory {
+            engine::demand_fenced();
+            raw::fence(SeqCst);
+        } else {
+            raw::fence(AcqRel);
+        }
+    };
     engine::perform(call, act, |()| Outcome::Done);
 }
 

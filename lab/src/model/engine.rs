@@ -40,6 +40,10 @@ pub(crate) struct Mode {
     pub(crate) instead: Option<Instead>,
     /// Some `Mutex` is tried somewhere in this model: releasing one must be a step of its own.
     pub(crate) tried: bool,
+    /// `fence(SeqCst)` is used somewhere in this model: every `SeqCst` access must know of it.
+    pub(crate) fenced: bool,
+    /// Steps are recorded: always, but where the cost of that is measured.
+    pub(crate) recorded: bool,
 }
 
 /// Another ordering for one line.
@@ -85,6 +89,8 @@ pub(crate) enum End {
     Cut,
     /// The search was made with a simpler `Mutex` than the model needs; it must be made again with [`Mode::tried`].
     Tried,
+    /// The search was made with simpler `SeqCst` accesses than the model needs; again with [`Mode::fenced`].
+    Fenced,
 }
 
 /// A hard limit on a search.
@@ -313,13 +319,23 @@ pub(crate) fn start_execution() {
 
 /// The model uses `try_lock`: this search must be made again with [`Mode::tried`].
 pub(crate) fn demand_tried() {
-    if with(|engine| {
-        let again = !engine.mode.tried;
+    demand(|mode| mode.tried, End::Tried);
+}
+
+/// The model uses `fence(SeqCst)`: this search must be made again with [`Mode::fenced`].
+pub(crate) fn demand_fenced() {
+    demand(|mode| mode.fenced, End::Fenced);
+}
+
+fn demand(met: impl FnOnce(Mode) -> bool, end: End) {
+    let again = with(|engine| {
+        let again = !met(engine.mode);
         if again {
-            engine.end(End::Tried);
+            engine.end(end);
         }
         again
-    }) {
+    });
+    if again {
         halt();
     }
 }
@@ -397,7 +413,10 @@ pub(crate) fn spurious(location: &'static Location<'static>) -> bool {
 pub(crate) fn perform<R>(call: Call, act: impl FnOnce(Mode) -> R, outcome: impl FnOnce(&R) -> Outcome) -> R {
     let (me, mode) = with(|engine| {
         let me = engine.current;
-        engine.pending[me] = Some(Step { thread: me, call, outcome: None });
+        // Whether a thread spins must be known in any case.
+        if engine.mode.recorded || call.spins() {
+            engine.pending[me] = Some(Step { thread: me, call, outcome: None });
+        }
         let instead = engine.mode.instead.filter(|instead| instead.location == call.location);
         (me, Mode { instead, ..engine.mode })
     });
@@ -417,7 +436,9 @@ pub(crate) fn perform<R>(call: Call, act: impl FnOnce(Mode) -> R, outcome: impl 
             *users |= 1 << me;
             engine.seen.shared |= users.count_ones() > 1;
         }
-        engine.seen.steps.push(Step { thread: me, call, outcome: Some(outcome) });
+        if engine.mode.recorded {
+            engine.seen.steps.push(Step { thread: me, call, outcome: Some(outcome) });
+        }
     });
     result
 }

@@ -40,6 +40,7 @@ pub(super) struct Search<'a> {
     name: String,
     deadline: Instant,
     tried: bool,
+    fenced: bool,
 }
 
 /// What was learnt over all passes.
@@ -62,7 +63,7 @@ struct Bounds {
 
 impl<'a> Search<'a> {
     pub(super) fn new(model: &'a Model, name: String, body: Body) -> Self {
-        Self { model, body: Arc::new(body), name, deadline: Instant::now() + model.duration, tried: false }
+        Self { model, body: Arc::new(body), name, deadline: Instant::now() + model.duration, tried: false, fenced: false }
     }
 
     pub(super) fn run(mut self) -> Report {
@@ -100,15 +101,13 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// One pass, begun again if it turns out that it needs the better `Mutex`.
+    /// One pass, begun again if it turns out that it needs the better `Mutex`, or the stronger `SeqCst`.
     fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Option<Failure> {
         let started = Instant::now();
-        let (end, mut seen) = loop {
-            match self.search(self.mode(pass), self.bounds()) {
-                (End::Tried, _) => self.tried = true,
-                ended => break ended,
-            }
-        };
+        let mut mode = self.mode(pass);
+        let (end, mut seen) = self.search(&mut mode, self.bounds());
+        // What one pass needs the others need, too.
+        (self.tried, self.fenced) = (mode.tried, mode.fenced);
         sum.passes.push(Searched { name: pass, executions: seen.executions, seconds: started.elapsed().as_secs_f64() });
         for (outcome, executions) in std::mem::take(&mut seen.reached) {
             *sum.reached.entry(outcome).or_default() += executions;
@@ -119,7 +118,7 @@ impl<'a> Search<'a> {
         sum.switches = sum.switches.max(seen.switches);
         match end {
             End::Finished => None,
-            End::Cut | End::Tried => Some(self.cut(pass, &seen)),
+            End::Cut | End::Tried | End::Fenced => Some(self.cut(pass, &seen)),
             End::Panicked { message, place } => {
                 let class = explain::class(&message, &seen);
                 Some(self.explained(Failed { class, pass, panic: message, place, seen }, sum.loads))
@@ -128,7 +127,7 @@ impl<'a> Search<'a> {
     }
 
     fn mode(&self, pass: Pass) -> Mode {
-        Mode { pass, strong: false, instead: None, tried: self.tried }
+        Mode { pass, strong: false, instead: None, tried: self.tried, fenced: self.fenced, recorded: self.model.recorded }
     }
 
     fn bounds(&self) -> Bounds {
@@ -159,7 +158,7 @@ impl<'a> Search<'a> {
         let began = Instant::now();
         let most = self.model.preemptions.unwrap_or(MOST_PREEMPTIONS).min(MOST_PREEMPTIONS);
         for preemptions in 0..=most {
-            match self.search(self.mode(failed.pass), self.brief(Some(preemptions), began)) {
+            match self.search(&mut self.mode(failed.pass), self.brief(Some(preemptions), began)) {
                 (End::Finished, _) => {}
                 (End::Panicked { message, place }, seen) => {
                     let class = explain::class(&message, &seen);
@@ -167,7 +166,7 @@ impl<'a> Search<'a> {
                         return Some((Failed { class, pass: failed.pass, panic: message, place, seen }, preemptions));
                     }
                 }
-                (End::Cut | End::Tried, _) => return None,
+                (End::Cut | End::Tried | End::Fenced, _) => return None,
             }
         }
         None
@@ -200,8 +199,8 @@ impl<'a> Search<'a> {
     fn mends(&self, site: &Step, ordering: Ordering, loads: bool, began: Instant) -> bool {
         let passes = [Pass::Interleavings, Pass::WeakMemory].into_iter().filter(|pass| *pass != Pass::WeakMemory || loads);
         passes.into_iter().all(|pass| {
-            let mode = Mode { instead: Some(Instead { location: site.call.location, ordering }), ..self.mode(pass) };
-            matches!(self.search(mode, self.brief(self.model.preemptions, began)).0, End::Finished)
+            let mut mode = Mode { instead: Some(Instead { location: site.call.location, ordering }), ..self.mode(pass) };
+            matches!(self.search(&mut mode, self.brief(self.model.preemptions, began)).0, End::Finished)
         })
     }
 
@@ -210,10 +209,10 @@ impl<'a> Search<'a> {
         match (failed.class, failed.pass) {
             (Class::DataRace, Pass::Interleavings) => {
                 // The race is a matter of orderings if none is left with the strongest ones.
-                match self.search(Mode { strong: true, ..self.mode(failed.pass) }, self.bounds()).0 {
+                match self.search(&mut Mode { strong: true, ..self.mode(failed.pass) }, self.bounds()).0 {
                     End::Finished => Some(Kind::MemoryOrdering),
                     End::Panicked { .. } => Some(Kind::Interleaving),
-                    End::Cut | End::Tried => None,
+                    End::Cut | End::Tried | End::Fenced => None,
                 }
             }
             (Class::DataRace | Class::Deadlock | Class::LostWakeup | Class::Assertion | Class::Leak | Class::Livelock, pass) => {
@@ -266,8 +265,19 @@ impl<'a> Search<'a> {
         Some(explain::plain(&self.name, Class::Unreached, message))
     }
 
+    /// One search, begun again as often as it turns out to need more than `mode` says.
+    fn search(&self, mode: &mut Mode, bounds: Bounds) -> (End, Seen) {
+        loop {
+            match self.search_once(*mode, bounds) {
+                (End::Tried, _) => mode.tried = true,
+                (End::Fenced, _) => mode.fenced = true,
+                ended => return ended,
+            }
+        }
+    }
+
     /// One search, on a thread of its own: if it fails, that thread is not unwound but left behind, see [`engine`].
-    fn search(&self, mode: Mode, bounds: Bounds) -> (End, Seen) {
+    fn search_once(&self, mode: Mode, bounds: Bounds) -> (End, Seen) {
         let (sender, receiver) = channel();
         let progress = Arc::new(AtomicU64::new(0));
         let limits = Limits { executions: self.model.executions, deadline: bounds.deadline };
