@@ -7,9 +7,10 @@
 //! | --- | --- |
 //! | [`atomic`] | read-modify-write is atomic; no interleaving is lost; `SeqCst`; spurious failure |
 //! | [`block`] | what every blocking type below is built on |
-//! | [`mutex`] | `try_lock` sees a held lock, and never deadlocks |
+//! | [`mutex`] | `try_lock` sees a held lock, and never deadlocks; poison |
+//! | [`panic`](mod@panic) | a panic that is meant to be caught does not end the model |
 //! | [`condvar`] | `wait_while`, spurious wake-ups |
-//! | [`rwlock`], [`barrier`], [`mpsc`] | built here: loom's are incomplete |
+//! | [`rwlock`], [`barrier`], [`mpsc`], [`once`] | built here: loom's are incomplete, or missing |
 //! | [`thread`] | `scope`, `park` |
 //! | [`cell`] | – |
 
@@ -20,6 +21,8 @@ pub(crate) mod cell;
 pub(crate) mod condvar;
 pub(crate) mod mpsc;
 pub(crate) mod mutex;
+pub(crate) mod once;
+pub(crate) mod panic;
 pub(crate) mod rwlock;
 pub(crate) mod threads;
 
@@ -49,16 +52,17 @@ pub mod sync {
         barrier::{Barrier, BarrierWaitResult},
         condvar::Condvar,
         mutex::{Mutex, MutexGuard},
+        once::{LazyLock, Once, OnceLock, OnceState},
         rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
     };
 }
 
 /// Threads, explored.
 pub mod thread {
-    pub use std::thread::{Result, available_parallelism, panicking};
+    pub use std::thread::{Result, available_parallelism};
 
     pub use super::threads::{
-        JoinHandle, Scope, ScopedJoinHandle, Thread, ThreadId, current, park, scope, sleep, spawn, yield_now,
+        JoinHandle, Scope, ScopedJoinHandle, Thread, ThreadId, current, panicking, park, scope, sleep, spawn, yield_now,
     };
 }
 

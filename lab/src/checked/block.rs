@@ -1,12 +1,17 @@
-//! Threads that wait until another wakes them: what every blocking type is built on.
+//! What every blocking type is built on: a place to wait, an order to explore, and memory to hand over.
 
 use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
+
+use loom::sync::atomic::AtomicUsize;
 
 use crate::model::engine::{self, Blocked};
 
@@ -72,4 +77,74 @@ impl Place {
             loom::thread::park();
         }
     }
+}
+
+/// What the search orders operations by that have no atomic of their own: any two that pass are explored in both orders.
+///
+/// It orders no memory, not even with a fence beside it, for nothing is ever stored.
+pub(crate) struct Turnstile(AtomicUsize);
+
+impl Turnstile {
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// Other threads may run before. From then on to the next call to loom, none does.
+    pub(crate) fn pass(&self) {
+        look(&self.0, Relaxed);
+    }
+}
+
+/// What one thread has done, handed over to another: what came before a [`give`](Self::give) happens before what comes
+/// after a later [`take`](Self::take).
+pub(crate) struct Handover(AtomicUsize);
+
+impl Handover {
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+
+    /// Adds what this thread has done. Call right after a [`Turnstile`], like [`take`](Self::take): no other thread runs
+    /// in between.
+    pub(crate) fn give(&self) {
+        // A read-modify-write, so that what was given before stays. Matches the Acquire of `take`.
+        engine::whole(|| self.0.fetch_add(1, Release));
+    }
+
+    /// Takes all that was given. Who takes hands nothing over to the next who takes.
+    pub(crate) fn take(&self) {
+        // Matches the Release of `give`.
+        engine::whole(|| look(&self.0, Acquire));
+    }
+}
+
+/// What one thread has done, handed over once. Unlike a [`Handover`] it may be made by a thread that the taker knows nothing
+/// of yet: loom takes the making of an atomic for an access to it, but not that of a lock.
+pub(crate) struct Parcel(loom::sync::Mutex<()>);
+
+impl Parcel {
+    /// What this thread has done so far. Call right after a [`Turnstile`], like [`take`](Self::take).
+    pub(crate) fn pack() -> Self {
+        let parcel = Self(loom::sync::Mutex::new(()));
+        parcel.pass();
+        parcel
+    }
+
+    /// Takes it.
+    pub(crate) fn take(&self) {
+        self.pass();
+    }
+
+    fn pass(&self) {
+        // Nobody else has it: neither a wait nor, with the guard gone at once, a poison.
+        engine::whole(|| drop(self.0.lock()));
+    }
+}
+
+/// No word is ever this: a compare-exchange with it only looks, at the newest value.
+const NEVER: usize = usize::MAX;
+
+fn look(word: &AtomicUsize, ordering: std::sync::atomic::Ordering) {
+    let unchanged = word.compare_exchange(NEVER, NEVER, ordering, ordering);
+    debug_assert!(unchanged.is_err(), "a word is never this");
 }

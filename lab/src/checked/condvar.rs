@@ -1,19 +1,18 @@
 //! A condition variable with `wait_while`, and with spurious wake-ups in the pass that makes them.
 
-use std::{
-    fmt,
-    panic::Location,
-    sync::{LockResult, atomic::Ordering::Relaxed},
-};
+use std::{fmt, panic::Location, sync::LockResult};
 
-use super::{block::Waiters, mutex::MutexGuard};
+use super::{
+    block::{Turnstile, Waiters},
+    mutex::MutexGuard,
+};
 use crate::model::engine::{self, Call, Object, Outcome, Value};
 
 /// `std::sync::Condvar` in a model. `notify_one` wakes the thread that has waited longest. No timed waits.
 pub struct Condvar {
     object: Object,
     /// What the search orders waits and notifications by.
-    turnstile: loom::sync::atomic::AtomicUsize,
+    turnstile: Turnstile,
     waiters: Waiters,
 }
 
@@ -25,7 +24,7 @@ impl Condvar {
         let location = Location::caller();
         engine::quietly(|| Self {
             object: engine::new_object("Condvar", location),
-            turnstile: loom::sync::atomic::AtomicUsize::new(0),
+            turnstile: Turnstile::new(),
             waiters: Waiters::default(),
         })
     }
@@ -33,16 +32,16 @@ impl Condvar {
     /// Releases the lock, waits to be notified, and takes the lock again.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the guard, all the same.
     #[track_caller]
     pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        Ok(self.sleep(guard, Location::caller()))
+        self.sleep(guard, Location::caller())
     }
 
     /// Waits as long as `condition` holds.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the guard, all the same.
     #[track_caller]
     pub fn wait_while<'a, T: ?Sized>(
         &self,
@@ -51,16 +50,20 @@ impl Condvar {
     ) -> LockResult<MutexGuard<'a, T>> {
         let location = Location::caller();
         while condition(&mut *guard) {
-            guard = self.sleep(guard, location);
+            guard = self.sleep(guard, location)?;
         }
         Ok(guard)
     }
 
-    fn sleep<'a, T: ?Sized>(&self, mut guard: MutexGuard<'a, T>, location: &'static Location<'static>) -> MutexGuard<'a, T> {
+    fn sleep<'a, T: ?Sized>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        location: &'static Location<'static>,
+    ) -> LockResult<MutexGuard<'a, T>> {
         let spurious = engine::spurious(location);
         // Two steps, so that the list shows when the thread has gone to sleep, and for how long.
         let fall_asleep = |_| {
-            self.turnstile.fetch_add(1, Relaxed);
+            self.turnstile.pass();
             let place = (!spurious).then(|| self.waiters.queue());
             guard.suspend();
             place
@@ -75,14 +78,14 @@ impl Condvar {
         };
         let how = if spurious { "for no reason" } else { "notified" };
         engine::perform(Call::new(self.object, "wake", location), wake, |()| Outcome::Gave(Value::Text(how)));
-        guard
+        guard.checked()
     }
 
     /// Wakes the thread that has waited longest.
     #[track_caller]
     pub fn notify_one(&self) {
         let act = |_| {
-            self.turnstile.fetch_add(1, Relaxed);
+            self.turnstile.pass();
             self.waiters.wake_one()
         };
         let woken = |woken: &bool| Outcome::Gave(Value::Text(if *woken { "one" } else { "nobody" }));
@@ -93,7 +96,7 @@ impl Condvar {
     #[track_caller]
     pub fn notify_all(&self) {
         let act = |_| {
-            self.turnstile.fetch_add(1, Relaxed);
+            self.turnstile.pass();
             self.waiters.wake_all()
         };
         let woken = |woken: &bool| Outcome::Gave(Value::Text(if *woken { "all" } else { "nobody" }));

@@ -1,27 +1,34 @@
 //! Channels that disconnect, bounded and unbounded.
 //!
-//! One atomic, the turnstile, is passed by every operation: the search orders them by it, and it carries the
-//! happens-before from a send to the receive that follows.
+//! Every operation passes one turnstile, by which the search orders them. Memory is ordered by what each message brings
+//! along, and no more, as in `std`:
+//!
+//! | before | after |
+//! | --- | --- |
+//! | a send | the receive of that message |
+//! | a receive from a bounded channel | the send that takes the room it has made |
+//! | a receive from a rendezvous | the end of the send of that message |
+//! | the drop of every sender | a receive that fails because of it |
+//! | the drop of the receiver | a send that fails because of it |
 
 use std::{
     collections::VecDeque,
     fmt,
-    panic::Location,
+    panic::{Location, RefUnwindSafe, UnwindSafe},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::Ordering::AcqRel,
         mpsc::{RecvError, SendError, TryRecvError, TrySendError},
     },
 };
 
-use loom::sync::atomic::AtomicUsize;
-
-use super::block::Waiters;
+use super::block::{Handover, Parcel, Turnstile, Waiters};
 use crate::model::engine::{self, Call, Object, Outcome, Value};
 
 struct Shared<T> {
     object: Object,
-    turnstile: AtomicUsize,
+    turnstile: Turnstile,
+    /// What was done before senders were dropped, and the receiver.
+    left: Handover,
     /// `std`'s own: no lock is held while another thread of the model runs.
     state: Mutex<State<T>>,
     /// Who waits for room, or for the rendezvous to be over.
@@ -31,9 +38,11 @@ struct Shared<T> {
 }
 
 struct State<T> {
-    queue: VecDeque<T>,
+    queue: VecDeque<(T, Parcel)>,
     /// `None` without a bound.
     bound: Option<usize>,
+    /// With a bound: room that a receive has made, and no send has taken yet.
+    room: VecDeque<Parcel>,
     senders: usize,
     receiver: bool,
     /// How many messages have been taken: a sender of a rendezvous waits for its own.
@@ -43,98 +52,109 @@ struct State<T> {
     waiting: bool,
 }
 
+impl<T> State<T> {
+    /// Takes the oldest message.
+    fn take(&mut self) -> Option<(T, Parcel)> {
+        self.waiting = false;
+        let message = self.queue.pop_front()?;
+        self.taken += 1;
+        Some(message)
+    }
+
+    /// Room for one more message.
+    fn has_room(&self) -> bool {
+        // A rendezvous has room for the one message that is being handed over.
+        self.bound.is_none_or(|bound| self.queue.len() < bound.max(1))
+    }
+}
+
 impl<T> Shared<T> {
     fn state<R>(&self, visit: impl FnOnce(&mut State<T>) -> R) -> R {
         visit(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn pass(&self) {
-        self.turnstile.fetch_add(1, AcqRel);
+    /// Puts a message where there is room for it.
+    fn put(&self, value: T) {
+        // The first ones find room that nobody has made.
+        let made =
+            self.state(|state| if state.bound.is_some_and(|bound| state.sent >= bound) { state.room.pop_front() } else { None });
+        if let Some(room) = made {
+            room.take();
+        }
+        let message = Parcel::pack();
+        self.state(|state| {
+            state.queue.push_back((value, message));
+            state.sent += 1;
+        });
+        self.receiver.wake_all();
     }
 
     fn send(&self, value: T) -> Result<(), T> {
-        let mut value = value;
         loop {
-            self.pass();
-            let sent = self.state(|state| {
-                if !state.receiver {
-                    return Err((value, true));
-                }
-                // A rendezvous has room for the one message that is being handed over.
-                if state.bound.is_some_and(|bound| state.queue.len() >= bound.max(1)) {
-                    return Err((value, false));
-                }
-                state.queue.push_back(value);
-                state.sent += 1;
-                Ok((state.bound == Some(0)).then_some(state.sent))
-            });
-            match sent {
-                Ok(rendezvous) => {
-                    self.receiver.wake_all();
-                    return match rendezvous {
-                        Some(number) => self.handed_over(number),
-                        None => Ok(()),
-                    };
-                }
-                Err((value, true)) => return Err(value),
-                Err((back, false)) => value = back,
+            self.turnstile.pass();
+            let (receiver, room, rendezvous) = self.state(|state| (state.receiver, state.has_room(), state.bound == Some(0)));
+            if !receiver {
+                self.left.take();
+                return Err(value);
+            }
+            if room {
+                self.put(value);
+                return if rendezvous { self.handed_over() } else { Ok(()) };
             }
             self.senders.wait();
         }
     }
 
     /// Waits until the message of a rendezvous has been taken.
-    fn handed_over(&self, number: usize) -> Result<(), T> {
+    fn handed_over(&self) -> Result<(), T> {
+        let number = self.state(|state| state.sent);
         loop {
             let done = self.state(|state| match (state.taken >= number, state.receiver) {
                 (true, _) => Some(Ok(())),
-                (false, false) => state.queue.pop_front().map(Err),
+                (false, false) => state.queue.pop_front().map(|(value, _)| Err(value)),
                 (false, true) => None,
             });
             match done {
-                Some(done) => {
-                    self.pass();
-                    return done;
-                }
+                // Whoever has taken it has woken this thread, which orders memory.
+                Some(done) => return done,
                 None => self.senders.wait(),
             }
         }
     }
 
     fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.pass();
-        let result = self.state(|state| {
-            if !state.receiver {
-                return Err(TrySendError::Disconnected(value));
-            }
-            let room = match state.bound {
-                Some(0) => state.waiting && state.queue.is_empty(),
-                Some(bound) => state.queue.len() < bound,
-                None => true,
-            };
-            if !room {
-                return Err(TrySendError::Full(value));
-            }
-            state.queue.push_back(value);
-            state.sent += 1;
-            Ok(())
-        });
-        self.receiver.wake_all();
-        result
+        self.turnstile.pass();
+        let (receiver, room) =
+            self.state(|state| (state.receiver, state.has_room() && (state.bound != Some(0) || state.waiting)));
+        if !receiver {
+            self.left.take();
+            return Err(TrySendError::Disconnected(value));
+        }
+        if !room {
+            return Err(TrySendError::Full(value));
+        }
+        self.put(value);
+        Ok(())
     }
 
     fn try_receive(&self) -> Result<T, TryRecvError> {
-        self.pass();
-        let taken = self.state(|state| {
-            let value = state.queue.pop_front();
-            state.taken += usize::from(value.is_some());
-            state.waiting = false;
-            value.ok_or(if state.senders == 0 { TryRecvError::Disconnected } else { TryRecvError::Empty })
-        });
-        if taken.is_ok() {
-            self.senders.wake_all();
+        self.turnstile.pass();
+        let (taken, senders, bounded) =
+            self.state(|state| (state.take(), state.senders, state.bound.is_some_and(|bound| bound > 0)));
+        let Some((value, message)) = taken else {
+            if senders > 0 {
+                return Err(TryRecvError::Empty);
+            }
+            self.left.take();
+            return Err(TryRecvError::Disconnected);
+        };
+        message.take();
+        if bounded {
+            let room = Parcel::pack();
+            self.state(|state| state.room.push_back(room));
         }
-        taken
+        self.senders.wake_all();
+        Ok(value)
     }
 
     fn receive(&self) -> Result<T, RecvError> {
@@ -150,12 +170,21 @@ impl<T> Shared<T> {
         }
     }
 
+    /// One side goes: wakes those who then wait in vain, and nobody else, for to wake orders memory.
     fn leave(&self, operation: &'static str, location: &'static Location<'static>, leave: impl FnOnce(&mut State<T>)) {
         let act = |_| {
-            self.pass();
-            self.state(leave);
-            self.receiver.wake_all();
-            self.senders.wake_all();
+            self.turnstile.pass();
+            self.left.give();
+            let (senders, receiver) = self.state(|state| {
+                leave(state);
+                (state.senders, state.receiver)
+            });
+            if senders == 0 {
+                self.receiver.wake_all();
+            }
+            if !receiver {
+                self.senders.wake_all();
+            }
         };
         engine::perform(Call::new(self.object, operation, location), act, |()| Outcome::Done);
     }
@@ -166,11 +195,21 @@ fn told<T, E>(result: &Result<T, E>) -> Outcome {
 }
 
 fn make<T>(bound: Option<usize>, location: &'static Location<'static>) -> Arc<Shared<T>> {
-    let state = State { queue: VecDeque::new(), bound, senders: 1, receiver: true, taken: 0, sent: 0, waiting: false };
+    let state = State {
+        queue: VecDeque::new(),
+        bound,
+        room: VecDeque::new(),
+        senders: 1,
+        receiver: true,
+        taken: 0,
+        sent: 0,
+        waiting: false,
+    };
     engine::quietly(|| {
         Arc::new(Shared {
             object: engine::new_object("channel", location),
-            turnstile: AtomicUsize::new(0),
+            turnstile: Turnstile::new(),
+            left: Handover::new(),
             state: Mutex::new(state),
             senders: Waiters::default(),
             receiver: Waiters::default(),
@@ -195,6 +234,10 @@ pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
     let shared = make(Some(bound), location);
     (SyncSender(Side { shared: shared.clone(), location }), Receiver { shared, location })
 }
+
+// A panic between two operations leaves a channel whole, and none comes inside of one.
+impl<T> UnwindSafe for Shared<T> {}
+impl<T> RefUnwindSafe for Shared<T> {}
 
 /// One sender, of either kind.
 struct Side<T> {

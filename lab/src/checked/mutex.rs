@@ -1,23 +1,25 @@
-//! A lock: loom's `Mutex`, with a `try_lock` that can fail and cannot deadlock.
+//! A lock: loom's `Mutex`, or a better one where a model needs it.
 //!
-//! loom releases a lock without a scheduling point and blocks whoever merely tries it. So a model in which somebody tries
-//! is searched with a *turnstile* beside each lock: an atomic that `lock`, the release and `try_lock` all pass, which makes
-//! the search order them in every way.
+//! loom releases a lock without a scheduling point, which saves many executions; but it blocks whoever merely tries, and is
+//! broken for good by a panic that drops its guard. So a model in which somebody tries, or catches a panic, is searched
+//! with another lock, see [`Mode::tried`](crate::model::engine::Mode::tried): there `lock`, the release and `try_lock` all
+//! pass a turnstile, which makes the search order them in every way.
 
 use std::{
     cell::UnsafeCell,
     fmt,
     ops::{Deref, DerefMut},
-    panic::Location,
+    panic::{Location, RefUnwindSafe, UnwindSafe},
     sync::{
-        Arc, LockResult, TryLockError, TryLockResult,
+        Arc, LockResult, PoisonError, TryLockError, TryLockResult,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
+use super::block::{Handover, Turnstile, Waiters};
 use crate::model::engine::{self, Blocked, Call, Object, Outcome, Value};
 
-/// `std::sync::Mutex` in a model. It is never poisoned: a panic ends the model.
+/// `std::sync::Mutex` in a model. Poisoned by a panic inside `lab::panic::catch_unwind`; any other ends the model.
 pub struct Mutex<T: ?Sized> {
     object: Object,
     lock: Raw,
@@ -29,57 +31,84 @@ unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: as above.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
-/// The lock without its value.
+// What a panic has left half done, the poison tells.
+impl<T: ?Sized> UnwindSafe for Mutex<T> {}
+impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
+
+/// The lock without its value. What is `std`'s own here is read and written only where no other thread of the model can
+/// come between.
 struct Raw {
-    lock: loom::sync::Mutex<()>,
-    turnstile: loom::sync::atomic::AtomicUsize,
-    /// `std`'s own: read and written only where no other thread of the model can come between.
+    /// Of no use where the model needs the better lock.
+    loom: loom::sync::Mutex<()>,
+    turnstile: Turnstile,
     held: Arc<AtomicBool>,
+    /// What those have done who held the lock.
+    done: Handover,
+    waiters: Waiters,
+    poisoned: AtomicBool,
 }
+
+/// The lock is held; by loom's guard, if the lock is loom's.
+struct Grip<'a>(Option<loom::sync::MutexGuard<'a, ()>>);
 
 /// Releases its lock when it is dropped.
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
     /// `None` while a `Condvar` waits.
-    inner: Option<loom::sync::MutexGuard<'a, ()>>,
+    grip: Option<Grip<'a>>,
+    /// A panic was unwinding when the lock was taken: it is not this lock's.
+    panicking: bool,
     /// Where the lock was taken: a destructor does not know where it is called.
     location: &'static Location<'static>,
 }
 
 impl Raw {
-    fn acquire(&self) -> loom::sync::MutexGuard<'_, ()> {
+    fn acquire(&self) -> Grip<'_> {
+        if engine::mode().tried {
+            while !self.try_acquire() {
+                self.waiters.wait();
+            }
+            return Grip(None);
+        }
         engine::block(Blocked::While(self.held.clone()));
-        let guard = ignore(self.lock.lock());
+        let guard = self.loom.lock().unwrap_or_else(PoisonError::into_inner);
         engine::block(Blocked::No);
         self.held.store(true, Relaxed);
-        if engine::mode().tried {
-            self.turnstile.fetch_add(1, Relaxed);
-        }
-        guard
+        Grip(Some(guard))
     }
 
-    fn release(&self, guard: loom::sync::MutexGuard<'_, ()>) {
-        if engine::mode().tried {
-            self.turnstile.fetch_add(1, Relaxed);
+    fn release(&self, grip: Grip<'_>, poisons: bool) {
+        if grip.0.is_none() {
+            self.turnstile.pass();
+            self.done.give();
         }
+        self.poisoned.fetch_or(poisons, Relaxed);
         self.held.store(false, Relaxed);
-        drop(guard);
+        drop(grip);
+        self.waiters.wake_all();
     }
 
-    fn try_acquire(&self) -> Option<loom::sync::MutexGuard<'_, ()>> {
-        self.turnstile.fetch_add(1, Relaxed);
-        // From here to the end nobody comes between.
-        if self.held.load(Relaxed) {
-            return None;
+    fn try_acquire(&self) -> bool {
+        self.turnstile.pass();
+        if self.held.swap(true, Relaxed) {
+            return false;
         }
-        let guard = engine::whole(|| ignore(self.lock.lock()));
-        self.held.store(true, Relaxed);
-        Some(guard)
+        self.done.take();
+        true
     }
-}
 
-fn ignore<T>(result: LockResult<T>) -> T {
-    result.unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Relaxed)
+    }
+
+    /// `value`, as an error if the lock is poisoned.
+    fn checked<V>(&self, value: V) -> LockResult<V> {
+        if self.is_poisoned() { Err(PoisonError::new(value)) } else { Ok(value) }
+    }
+
+    fn told(&self) -> Outcome {
+        if self.is_poisoned() { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done }
+    }
 }
 
 impl<T> Mutex<T> {
@@ -90,9 +119,12 @@ impl<T> Mutex<T> {
         engine::quietly(|| Self {
             object: engine::new_object("Mutex", location),
             lock: Raw {
-                lock: loom::sync::Mutex::new(()),
-                turnstile: loom::sync::atomic::AtomicUsize::new(0),
+                loom: loom::sync::Mutex::new(()),
+                turnstile: Turnstile::new(),
                 held: Arc::default(),
+                done: Handover::new(),
+                waiters: Waiters::default(),
+                poisoned: AtomicBool::new(false),
             },
             value: UnsafeCell::new(value),
         })
@@ -101,9 +133,9 @@ impl<T> Mutex<T> {
     /// Takes the value out.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the value, all the same.
     pub fn into_inner(self) -> LockResult<T> {
-        Ok(self.value.into_inner())
+        self.lock.checked(self.value.into_inner())
     }
 }
 
@@ -111,62 +143,89 @@ impl<T: ?Sized> Mutex<T> {
     /// Waits until nobody else holds the lock, and takes it.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the guard, all the same.
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let location = Location::caller();
-        let inner = engine::perform(Call::new(self.object, "lock", location), |_| self.lock.acquire(), |_| Outcome::Done);
-        Ok(MutexGuard { mutex: self, inner: Some(inner), location })
+        let grip = engine::perform(Call::new(self.object, "lock", location), |_| self.lock.acquire(), |_| self.lock.told());
+        self.guard(grip, location).checked()
     }
 
     /// Takes the lock if nobody holds it.
     ///
     /// # Errors
-    /// `WouldBlock` if somebody holds it.
+    /// `WouldBlock` if somebody holds it; the guard, all the same, if the lock is poisoned.
     #[track_caller]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         engine::demand_tried();
         let location = Location::caller();
         let call = Call::new(self.object, "try_lock", location);
-        let inner = engine::perform(
-            call,
-            |_| self.lock.try_acquire(),
-            |guard| match guard {
-                Some(_) => Outcome::Gave(Value::Text("Ok")),
-                None => Outcome::Gave(Value::Text("WouldBlock")),
-            },
-        );
-        match inner {
-            Some(inner) => Ok(MutexGuard { mutex: self, inner: Some(inner), location }),
-            None => Err(TryLockError::WouldBlock),
+        let outcome = |taken: &bool| {
+            Outcome::Gave(Value::Text(match (*taken, self.lock.is_poisoned()) {
+                (false, _) => "WouldBlock",
+                (true, true) => "poisoned",
+                (true, false) => "Ok",
+            }))
+        };
+        if engine::perform(call, |_| self.lock.try_acquire(), outcome) {
+            Ok(self.guard(Grip(None), location).checked()?)
+        } else {
+            Err(TryLockError::WouldBlock)
         }
     }
 
     /// The value: `&mut self` proves that nobody else looks.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the value, all the same.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        Ok(self.value.get_mut())
+        self.lock.checked(self.value.get_mut())
     }
 
-    /// Never: a panic ends the model.
+    /// True if a panic has dropped a guard.
+    #[track_caller]
     pub fn is_poisoned(&self) -> bool {
-        false
+        engine::demand_tried();
+        let act = |_| {
+            self.lock.turnstile.pass();
+            self.lock.is_poisoned()
+        };
+        let call = Call::new(self.object, "is_poisoned", Location::caller());
+        engine::perform(call, act, |poisoned| Outcome::Gave((*poisoned).into()))
+    }
+
+    /// Makes the lock as good as new.
+    #[track_caller]
+    pub fn clear_poison(&self) {
+        engine::demand_tried();
+        let act = |_| {
+            self.lock.turnstile.pass();
+            self.lock.poisoned.store(false, Relaxed);
+        };
+        engine::perform(Call::new(self.object, "clear_poison", Location::caller()), act, |()| Outcome::Done);
+    }
+
+    fn guard<'a>(&'a self, grip: Grip<'a>, location: &'static Location<'static>) -> MutexGuard<'a, T> {
+        MutexGuard { mutex: self, grip: Some(grip), panicking: engine::panicking(), location }
     }
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Releases the lock for a `Condvar`, inside a step of its own. No other thread runs in between.
     pub(super) fn suspend(&mut self) {
-        if let Some(guard) = self.inner.take() {
-            engine::whole(|| self.mutex.lock.release(guard));
+        if let Some(grip) = self.grip.take() {
+            engine::whole(|| self.mutex.lock.release(grip, false));
         }
     }
 
     /// Takes the lock again.
     pub(super) fn resume(&mut self) {
-        self.inner = Some(self.mutex.lock.acquire());
+        self.grip = Some(self.mutex.lock.acquire());
+    }
+
+    /// The guard, as an error if the lock is poisoned.
+    pub(super) fn checked(self) -> LockResult<Self> {
+        self.mutex.lock.checked(self)
     }
 }
 
@@ -188,9 +247,14 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
-        let Some(guard) = self.inner.take() else { return };
+        let Some(grip) = self.grip.take() else { return };
         let call = Call::new(self.mutex.object, "unlock", self.location);
-        engine::perform(call, |_| self.mutex.lock.release(guard), |()| Outcome::Done);
+        let poisons = !self.panicking && engine::panicking();
+        engine::perform(
+            call,
+            |_| self.mutex.lock.release(grip, poisons),
+            |()| if poisons { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done },
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! A lock for many readers or one writer, built on one atomic word.
+//! A lock for many readers or one writer, built on one word.
 //!
 //! | word | meaning |
 //! | --- | --- |
@@ -10,23 +10,20 @@ use std::{
     cell::UnsafeCell,
     fmt,
     ops::{Deref, DerefMut},
-    panic::Location,
+    panic::{Location, RefUnwindSafe, UnwindSafe},
     sync::{
-        LockResult, TryLockError, TryLockResult,
-        atomic::Ordering::{Acquire, Relaxed, Release},
+        LockResult, PoisonError, TryLockError, TryLockResult,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
-use loom::sync::atomic::AtomicUsize;
-
-use super::block::Waiters;
+use super::block::{Handover, Turnstile, Waiters};
 use crate::model::engine::{self, Call, Object, Outcome, Value};
 
 const WRITER: usize = usize::MAX;
-/// No word is ever this: a compare-exchange with it only looks.
-const SENTINEL: usize = usize::MAX - 1;
 
-/// `std::sync::RwLock` in a model. It is never poisoned: a panic ends the model.
+/// `std::sync::RwLock` in a model. Poisoned by a panic of a writer inside `lab::panic::catch_unwind`; any other ends the
+/// model.
 pub struct RwLock<T: ?Sized> {
     object: Object,
     lock: Raw,
@@ -38,20 +35,33 @@ unsafe impl<T: ?Sized + Send> Send for RwLock<T> {}
 // SAFETY: as above; readers on several threads share `&T`.
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
+// What a panic has left half done, the poison tells.
+impl<T: ?Sized> UnwindSafe for RwLock<T> {}
+impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
+
+/// The lock without its value. What is `std`'s own here is looked at only behind the turnstile.
 struct Raw {
+    turnstile: Turnstile,
     word: AtomicUsize,
+    /// What writers have done: for whoever takes the lock.
+    written: Handover,
+    /// What readers have done: for writers, and not for other readers.
+    read: Handover,
+    poisoned: AtomicBool,
     waiters: Waiters,
 }
 
 impl Raw {
     /// Takes the lock, for one who can take it from words that `next` maps.
     fn try_acquire(&self, next: fn(usize) -> Option<usize>) -> bool {
-        let (Ok(word) | Err(word)) = self.word.compare_exchange(SENTINEL, SENTINEL, Relaxed, Relaxed);
-        match next(word) {
-            // Matches the Release of `release`.
-            Some(new) => engine::whole(|| self.word.compare_exchange(word, new, Acquire, Relaxed)).is_ok(),
-            None => false,
+        self.turnstile.pass();
+        let Some(new) = next(self.word.load(Relaxed)) else { return false };
+        self.word.store(new, Relaxed);
+        self.written.take();
+        if new == WRITER {
+            self.read.take();
         }
+        true
     }
 
     fn acquire(&self, next: fn(usize) -> Option<usize>) {
@@ -60,10 +70,30 @@ impl Raw {
         }
     }
 
-    fn release(&self, holder: usize) {
-        // One reader less, or no writer. Matches the Acquire of whoever takes the lock next.
-        self.word.fetch_sub(holder, Release);
+    fn release(&self, holder: usize, poisons: bool) {
+        self.turnstile.pass();
+        if holder == WRITER {
+            self.written.give()
+        } else {
+            self.read.give()
+        }
+        // One reader less, or no writer.
+        self.word.fetch_sub(holder, Relaxed);
+        self.poisoned.fetch_or(poisons, Relaxed);
         self.waiters.wake_all();
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Relaxed)
+    }
+
+    /// `value`, as an error if the lock is poisoned.
+    fn checked<V>(&self, value: V) -> LockResult<V> {
+        if self.is_poisoned() { Err(PoisonError::new(value)) } else { Ok(value) }
+    }
+
+    fn told(&self) -> Outcome {
+        if self.is_poisoned() { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done }
     }
 }
 
@@ -84,6 +114,8 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 /// Releases the lock when it is dropped.
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    /// A panic was unwinding when the lock was taken: it is not this lock's.
+    panicking: bool,
     location: &'static Location<'static>,
 }
 
@@ -94,7 +126,14 @@ impl<T> RwLock<T> {
         let location = Location::caller();
         engine::quietly(|| Self {
             object: engine::new_object("RwLock", location),
-            lock: Raw { word: AtomicUsize::new(0), waiters: Waiters::default() },
+            lock: Raw {
+                turnstile: Turnstile::new(),
+                word: AtomicUsize::new(0),
+                written: Handover::new(),
+                read: Handover::new(),
+                poisoned: AtomicBool::new(false),
+                waiters: Waiters::default(),
+            },
             value: UnsafeCell::new(value),
         })
     }
@@ -102,9 +141,9 @@ impl<T> RwLock<T> {
     /// Takes the value out.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the value, all the same.
     pub fn into_inner(self) -> LockResult<T> {
-        Ok(self.value.into_inner())
+        self.lock.checked(self.value.into_inner())
     }
 }
 
@@ -112,23 +151,23 @@ impl<T: ?Sized> RwLock<T> {
     /// Waits until nobody writes, and takes a share of the lock.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the guard, all the same.
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         let location = Location::caller();
-        engine::perform(Call::new(self.object, "read", location), |_| self.lock.acquire(reader), |()| Outcome::Done);
-        Ok(RwLockReadGuard { lock: self, location })
+        engine::perform(Call::new(self.object, "read", location), |_| self.lock.acquire(reader), |()| self.lock.told());
+        self.lock.checked(RwLockReadGuard { lock: self, location })
     }
 
     /// Takes a share of the lock if nobody writes.
     ///
     /// # Errors
-    /// `WouldBlock` if somebody writes.
+    /// `WouldBlock` if somebody writes; the guard, all the same, if the lock is poisoned.
     #[track_caller]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         let location = Location::caller();
         if self.attempt("try_read", location, reader) {
-            Ok(RwLockReadGuard { lock: self, location })
+            Ok(self.lock.checked(RwLockReadGuard { lock: self, location })?)
         } else {
             Err(TryLockError::WouldBlock)
         }
@@ -137,43 +176,75 @@ impl<T: ?Sized> RwLock<T> {
     /// Waits until nobody else reads or writes, and takes the lock.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the guard, all the same.
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         let location = Location::caller();
-        engine::perform(Call::new(self.object, "write", location), |_| self.lock.acquire(writer), |()| Outcome::Done);
-        Ok(RwLockWriteGuard { lock: self, location })
+        engine::perform(Call::new(self.object, "write", location), |_| self.lock.acquire(writer), |()| self.lock.told());
+        self.lock.checked(self.writing(location))
     }
 
     /// Takes the lock if nobody reads or writes.
     ///
     /// # Errors
-    /// `WouldBlock` if somebody reads or writes.
+    /// `WouldBlock` if somebody reads or writes; the guard, all the same, if the lock is poisoned.
     #[track_caller]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         let location = Location::caller();
         if self.attempt("try_write", location, writer) {
-            Ok(RwLockWriteGuard { lock: self, location })
+            Ok(self.lock.checked(self.writing(location))?)
         } else {
             Err(TryLockError::WouldBlock)
         }
     }
 
     fn attempt(&self, operation: &'static str, location: &'static Location<'static>, next: fn(usize) -> Option<usize>) -> bool {
-        let outcome = |taken: &bool| Outcome::Gave(Value::Text(if *taken { "Ok" } else { "WouldBlock" }));
+        let outcome = |taken: &bool| {
+            Outcome::Gave(Value::Text(match (*taken, self.lock.is_poisoned()) {
+                (false, _) => "WouldBlock",
+                (true, true) => "poisoned",
+                (true, false) => "Ok",
+            }))
+        };
         engine::perform(Call::new(self.object, operation, location), |_| self.lock.try_acquire(next), outcome)
     }
 
     /// The value: `&mut self` proves that nobody else looks.
     ///
     /// # Errors
-    /// Never.
+    /// If the lock is poisoned: the value, all the same.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        Ok(self.value.get_mut())
+        self.lock.checked(self.value.get_mut())
     }
 
-    fn release(&self, operation: &'static str, holder: usize, location: &'static Location<'static>) {
-        engine::perform(Call::new(self.object, operation, location), |_| self.lock.release(holder), |()| Outcome::Done);
+    /// True if a panic has dropped the guard of a writer.
+    #[track_caller]
+    pub fn is_poisoned(&self) -> bool {
+        let act = |_| {
+            self.lock.turnstile.pass();
+            self.lock.is_poisoned()
+        };
+        let call = Call::new(self.object, "is_poisoned", Location::caller());
+        engine::perform(call, act, |poisoned| Outcome::Gave((*poisoned).into()))
+    }
+
+    /// Makes the lock as good as new.
+    #[track_caller]
+    pub fn clear_poison(&self) {
+        let act = |_| {
+            self.lock.turnstile.pass();
+            self.lock.poisoned.store(false, Relaxed);
+        };
+        engine::perform(Call::new(self.object, "clear_poison", Location::caller()), act, |()| Outcome::Done);
+    }
+
+    fn writing(&self, location: &'static Location<'static>) -> RwLockWriteGuard<'_, T> {
+        RwLockWriteGuard { lock: self, panicking: engine::panicking(), location }
+    }
+
+    fn release(&self, operation: &'static str, holder: usize, poisons: bool, location: &'static Location<'static>) {
+        let outcome = |(): &()| if poisons { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done };
+        engine::perform(Call::new(self.object, operation, location), |_| self.lock.release(holder, poisons), outcome);
     }
 }
 
@@ -204,13 +275,14 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     fn drop(&mut self) {
-        self.lock.release("end read", 1, self.location);
+        self.lock.release("end read", 1, false, self.location);
     }
 }
 
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     fn drop(&mut self) {
-        self.lock.release("end write", WRITER, self.location);
+        let poisons = !self.panicking && engine::panicking();
+        self.lock.release("end write", WRITER, poisons, self.location);
     }
 }
 

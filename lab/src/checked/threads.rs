@@ -4,8 +4,11 @@ use std::{
     cell::RefCell,
     fmt,
     marker::PhantomData,
-    panic::Location,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::AcqRel},
+    panic::{AssertUnwindSafe, Location},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::Ordering::{Acquire, Release},
+    },
     time::Duration,
 };
 
@@ -66,7 +69,8 @@ impl Thread {
     pub fn unpark(&self) {
         let call = Call::new(Object::NONE, "unpark", Location::caller()).argument(Value::Thread(self.number));
         let act = |_| {
-            self.token.given.swap(true, AcqRel);
+            // Matches the Acquire of `park`, for all who give before it takes; they are not ordered among each other.
+            self.token.given.swap(true, Release);
             self.token.waiters.wake_all();
         };
         engine::perform(call, act, |()| Outcome::Done);
@@ -86,12 +90,19 @@ pub fn current() -> Thread {
     THREADS.with_borrow(|threads| threads[number].clone())
 }
 
+/// True while a panic unwinds the thread that asks, inside [`catch_unwind`](super::panic::catch_unwind).
+#[must_use]
+pub fn panicking() -> bool {
+    engine::panicking()
+}
+
 /// Waits for the token that [`Thread::unpark`] gives.
 #[track_caller]
 pub fn park() {
     let thread = current();
     let act = |_| {
-        while !thread.token.given.swap(false, AcqRel) {
+        // Matches the Release of `unpark`.
+        while !thread.token.given.swap(false, Acquire) {
             thread.token.waiters.wait();
         }
     };
@@ -127,7 +138,7 @@ fn take<T>(slot: &Slot<T>) -> T {
 }
 
 fn start(body: Box<dyn FnOnce() + Send>, location: &'static Location<'static>) -> (Thread, loom::thread::JoinHandle<()>) {
-    let number = engine::new_thread();
+    let number = engine::quietly(engine::new_thread);
     let thread = engine::quietly(|| Thread::new(number));
     THREADS.with_borrow_mut(|threads| threads.push(thread.clone()));
     let body = move || {
@@ -183,7 +194,7 @@ impl<T> JoinHandle<T> {
     /// Waits for the thread and takes what it has returned.
     ///
     /// # Errors
-    /// Never: a thread that panics fails the model.
+    /// Never: a thread that panics fails the model, unless its body catches that with `lab::panic::catch_unwind`.
     #[track_caller]
     pub fn join(self) -> std::thread::Result<T> {
         join(self.thread.number, self.handle, Location::caller());
@@ -218,15 +229,14 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
     let location = Location::caller();
-    // What the threads borrow must not go before they do: if `body` panics the model has failed, and nothing is unwound.
-    let halt = Halt;
     let scope = Scope { running: Mutex::default(), scope: PhantomData, env: PhantomData };
-    let result = body(&scope);
+    // What the threads borrow must not go before they do, even if `body` panics.
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| body(&scope)));
     while let Some((number, handle)) = scope.next() {
         join(number, handle, location);
     }
-    std::mem::forget(halt);
-    result
+    // `std`'s: the model has seen this panic begin, and has not seen it end.
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 impl<'scope> Scope<'scope, '_> {
@@ -241,7 +251,7 @@ impl<'scope> Scope<'scope, '_> {
         let filled = slot.clone();
         let body: Box<dyn FnOnce() + Send + 'scope> =
             Box::new(move || *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(body()));
-        // SAFETY: only the lifetime changes. `scope` joins every thread before it returns, and never unwinds.
+        // SAFETY: only the lifetime changes. `scope` joins every thread before it returns or unwinds.
         let body = unsafe { std::mem::transmute::<Box<dyn FnOnce() + Send + 'scope>, Box<dyn FnOnce() + Send + 'static>>(body) };
         let (thread, handle) = start(body, Location::caller());
         self.lock().push((thread.number, handle));
@@ -284,7 +294,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// Waits for the thread and takes what it has returned.
     ///
     /// # Errors
-    /// Never: a thread that panics fails the model.
+    /// Never: a thread that panics fails the model, unless its body catches that with `lab::panic::catch_unwind`.
     #[track_caller]
     pub fn join(self) -> std::thread::Result<T> {
         if let Some(handle) = (self.scope)(self.thread.number) {

@@ -5,10 +5,15 @@
 //! [`perform`] or [`quietly`], which remember on the coroutine's own stack who was running.
 //!
 //! A failing execution is never unwound into loom: the panic hook sends the report, and the first wrapper that the
-//! unwinding meets parks the thread for good ([`Halt`]). No destructor calls loom while panicking, so nothing panics
-//! twice, and the process and its other tests live on.
+//! unwinding meets parks the thread for good ([`Halt`]). No destructor calls loom once a model has failed, so nothing
+//! panics twice, and the process and its other tests live on.
+//!
+//! A panic that is meant to be caught ([`open_region`]) fails nothing. Its destructors are steps like any other, and other
+//! threads run between them. So `std::thread::panicking` means nothing here, for it is true of all coroutines as soon as
+//! one of them unwinds; [`panicking`] asks for one thread of the model.
 
 use std::{
+    any::Any,
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     panic::{Location, PanicHookInfo},
@@ -38,7 +43,7 @@ pub(crate) struct Mode {
     pub(crate) strong: bool,
     /// The orderings of one line are replaced by another one: what passes then is mended by that.
     pub(crate) instead: Option<Instead>,
-    /// Some `Mutex` is tried somewhere in this model: releasing one must be a step of its own.
+    /// Some `Mutex` is tried somewhere in this model, or dropped by a panic: it must be more than loom's.
     pub(crate) tried: bool,
     /// `fence(SeqCst)` is used somewhere in this model: every `SeqCst` access must know of it.
     pub(crate) fenced: bool,
@@ -137,6 +142,12 @@ struct Engine {
     names: [Option<loom::thread::ThreadId>; MAX_THREADS],
     /// For each thread, how many times it has spun since the change of that number.
     spun: [(u64, u32); MAX_THREADS],
+    /// For each thread, the regions that it is in, the innermost last: whether a panic unwinds towards it.
+    regions: [Vec<bool>; MAX_THREADS],
+    /// A call to loom is being made that is no step: what panics now is loom.
+    quiet: bool,
+    /// No other thread may run.
+    whole: bool,
     reached_now: BTreeSet<String>,
     switches_now: u32,
     last: usize,
@@ -147,12 +158,22 @@ thread_local! {
     static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
 }
 
-/// Parks the thread of a failed search, for good, when a panic unwinds through it.
+/// Parks the thread of a failed search, for good, when a panic unwinds through it that nobody catches.
 pub(crate) struct Halt;
 
 impl Drop for Halt {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        let caught = ENGINE.with_borrow_mut(|engine| {
+            engine.as_mut().is_some_and(|engine| {
+                let caught = !engine.ended && !engine.regions[engine.current].is_empty();
+                if !caught {
+                    // Told already, but for a panic that no hook has seen: `std`'s `resume_unwind`.
+                    engine.end(End::Panicked { message: "a panic was resumed that nobody catches".to_owned(), place: None });
+                }
+                caught
+            })
+        });
+        if !caught {
             halt();
         }
     }
@@ -166,11 +187,9 @@ fn halt() -> ! {
 }
 
 fn with<R>(visit: impl FnOnce(&mut Engine) -> R) -> R {
-    if std::thread::panicking() {
-        // A destructor of the model's code, running because its execution has failed: already told, see `hook`.
-        halt();
-    }
     ENGINE.with_borrow_mut(|engine| match engine {
+        // A destructor of the model's code, running because its execution has failed: already told, see `hook`.
+        Some(Engine { ended: true, .. }) => halt(),
         Some(engine) => visit(engine),
         None => {
             panic!("with feature `model`, the types of `lab` live inside a model: make and use them in lab::model::model(|| ..)")
@@ -194,6 +213,9 @@ pub(crate) fn install(mode: Mode, limits: Limits, progress: Arc<AtomicU64>, send
         blocked: Default::default(),
         names: [None; MAX_THREADS],
         spun: [(0, 0); MAX_THREADS],
+        regions: Default::default(),
+        quiet: false,
+        whole: false,
         reached_now: BTreeSet::new(),
         switches_now: 0,
         last: 0,
@@ -226,20 +248,61 @@ fn hook() {
 
 /// True if this panic is a model's.
 fn report(info: &PanicHookInfo<'_>) -> bool {
-    let end = || End::Panicked {
-        message: message(info.payload()),
-        place: info.location().map(|location| (location.file().to_owned(), location.line())),
-    };
-    ENGINE
-        .try_with(|engine| match engine.try_borrow_mut() {
-            Ok(mut engine) => engine.as_mut().map(|engine| engine.end(end())).is_some(),
-            Err(_) => true,
-        })
-        .unwrap_or(false)
+    let told = ENGINE.try_with(|engine| match engine.try_borrow_mut() {
+        Ok(mut engine) => engine.as_mut().map(|engine| engine.panicked("panic", info.payload(), info.location())),
+        Err(_) => Some(Panic::Fatal),
+    });
+    match told {
+        Ok(Some(Panic::Twice)) => halt(),
+        Ok(Some(Panic::Caught | Panic::Fatal)) => true,
+        Ok(None) | Err(_) => false,
+    }
+}
+
+/// What becomes of a panic.
+enum Panic {
+    /// It unwinds to the region that catches it.
+    Caught,
+    /// It has ended the search.
+    Fatal,
+    /// It has ended the search, and must not return: it would abort the process.
+    Twice,
+}
+
+/// A region of the running thread begins in which a panic is meant to be caught. Outside a model it means nothing.
+pub(crate) fn open_region() {
+    if inside() {
+        demand_tried();
+        with(|engine| engine.regions[engine.current].push(false));
+    }
+}
+
+/// The region that was opened last ends.
+pub(crate) fn close_region() {
+    if inside() {
+        with(|engine| engine.regions[engine.current].pop());
+    }
+}
+
+/// A panic begins that no hook sees.
+pub(crate) fn resume(payload: &(dyn Any + Send), location: &'static Location<'static>) {
+    if inside() && !matches!(with(|engine| engine.panicked("resume_unwind", payload, Some(location))), Panic::Caught) {
+        halt();
+    }
+}
+
+/// True if a panic unwinds the thread of the model that is running; outside a model, the thread that asks.
+pub(crate) fn panicking() -> bool {
+    if inside() { with(|engine| engine.regions[engine.current].contains(&true)) } else { std::thread::panicking() }
+}
+
+/// True on the thread of a search.
+fn inside() -> bool {
+    ENGINE.with_borrow(Option::is_some)
 }
 
 /// What a panic says.
-pub(crate) fn message(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {
@@ -262,6 +325,42 @@ impl Engine {
         self.seen.steps.extend(self.pending.iter_mut().filter_map(Option::take).chain(last));
         // Nobody listens any longer: the deadline has passed, and the verdict is told.
         let _ = self.sender.send((end, std::mem::take(&mut self.seen)));
+    }
+
+    /// A panic begins on the thread that is running.
+    fn panicked(&mut self, operation: &'static str, payload: &(dyn Any + Send), location: Option<&Location<'_>>) -> Panic {
+        let place = location.map(|location| (location.file().to_owned(), location.line()));
+        // What panics inside a step is the checker itself, which has found something: that nobody catches.
+        let found = self.quiet || self.pending[self.current].is_some();
+        match self.regions[self.current].last_mut() {
+            Some(unwinding @ false) if !found && !self.ended => *unwinding = true,
+            Some(true) if !found => {
+                let message = format!("a destructor panics while a panic unwinds, which aborts a program: {}", message(payload));
+                self.end(End::Panicked { message, place });
+                return Panic::Twice;
+            }
+            _ => {
+                self.end(End::Panicked { message: message(payload), place });
+                return Panic::Fatal;
+            }
+        }
+        if let Some(location) = location {
+            let mut call = Call::new(Object::NONE, operation, known(location));
+            if let Some(text) = payload.downcast_ref::<&'static str>() {
+                call = call.argument(Value::Text(text));
+            }
+            self.record(Step { thread: self.current, call, outcome: Some(Outcome::Done) });
+        }
+        Panic::Caught
+    }
+
+    /// A step is over.
+    fn record(&mut self, step: Step) {
+        self.switches_now += u32::from(self.last != step.thread);
+        self.last = step.thread;
+        if self.mode.recorded {
+            self.seen.steps.push(step);
+        }
     }
 
     /// The threads that can run, and do not spin in vain.
@@ -306,6 +405,7 @@ pub(crate) fn start_execution() {
         engine.spun = [(engine.changes, 0); MAX_THREADS];
         engine.blocked = Default::default();
         engine.names = [None; MAX_THREADS];
+        engine.regions = Default::default();
         engine.switches_now = 0;
         engine.current = 0;
         engine.last = 0;
@@ -317,7 +417,7 @@ pub(crate) fn start_execution() {
     enter_thread(0);
 }
 
-/// The model uses `try_lock`: this search must be made again with [`Mode::tried`].
+/// The model needs a better `Mutex` than loom's: this search must be made again with [`Mode::tried`].
 pub(crate) fn demand_tried() {
     demand(|mode| mode.tried, End::Tried);
 }
@@ -426,8 +526,6 @@ pub(crate) fn perform<R>(call: Call, act: impl FnOnce(Mode) -> R, outcome: impl 
     let outcome = outcome(&result);
     with(|engine| {
         engine.current = me;
-        engine.switches_now += u32::from(engine.last != me);
-        engine.last = me;
         engine.pending[me] = None;
         engine.blocked[me] = Blocked::No;
         engine.changes += u64::from(call.changes(outcome));
@@ -436,11 +534,16 @@ pub(crate) fn perform<R>(call: Call, act: impl FnOnce(Mode) -> R, outcome: impl 
             *users |= 1 << me;
             engine.seen.shared |= users.count_ones() > 1;
         }
-        if engine.mode.recorded {
-            engine.seen.steps.push(Step { thread: me, call, outcome: Some(outcome) });
-        }
+        engine.record(Step { thread: me, call, outcome: Some(outcome) });
     });
     result
+}
+
+/// The place of a panic, which its hook is lent for no more than the call.
+fn known(location: &Location<'_>) -> &'static Location<'static> {
+    // SAFETY: only the lifetimes change, and they are these: the place of a panic is `Location::caller()`, a constant that
+    // the compiler puts into the program.
+    unsafe { std::mem::transmute::<&Location<'_>, &'static Location<'static>>(location) }
 }
 
 /// A thread is over: others may have waited for that.
@@ -498,18 +601,25 @@ pub(crate) fn spin() {
 
 /// Calls loom for something that is no step of the model.
 pub(crate) fn quietly<R>(act: impl FnOnce() -> R) -> R {
-    let me = current();
+    let (me, quiet) = with(|engine| (engine.current, std::mem::replace(&mut engine.quiet, true)));
     let halt = Halt;
     let result = act();
     std::mem::forget(halt);
-    with(|engine| engine.current = me);
+    with(|engine| {
+        engine.current = me;
+        engine.quiet = quiet;
+    });
     result
 }
 
 /// Does what must not be torn apart, right after a call to loom: no other thread runs in between.
 pub(crate) fn whole<R>(act: impl FnOnce() -> R) -> R {
+    if with(|engine| std::mem::replace(&mut engine.whole, true)) {
+        return act();
+    }
     loom::stop_exploring();
     let result = act();
     loom::explore();
+    with(|engine| engine.whole = false);
     result
 }

@@ -154,7 +154,7 @@ impl Program {
         let mut reached = std::mem::take(&mut *reached.lock().unwrap());
         let race = report.failure.as_ref().is_some_and(|failure| failure.class == Class::DataRace);
         if let Some(failure) = report.failure.filter(|failure| !matches!(failure.class, Class::Vacuous | Class::DataRace)) {
-            panic!("{}", failure.text);
+            panic!("{}", failure.text(lab::finding::WIDTH));
         }
         if self.races() {
             reached = [if race { "race" } else { "quiet" }.to_owned()].into();
