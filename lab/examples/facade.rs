@@ -61,10 +61,14 @@ macro_rules! program {
     };
 }
 
-// SAFETY: the lock is held, and no other pointer is in use.
-program!(lab, |cell| cell.with_mut(|value| unsafe { *value += 1 }));
-// SAFETY: as above.
-program!(std, |cell| unsafe { *cell.get() += 1 });
+program!(lab, |cell| cell.with_mut(|value| {
+    // SAFETY: the lock is held, and no other pointer is in use.
+    unsafe { *value += 1 }
+}));
+program!(std, |cell| {
+    // SAFETY: as above.
+    unsafe { *cell.get() += 1 }
+});
 
 fn main() {
     let run = match ::std::env::args().nth(1).as_deref() {
