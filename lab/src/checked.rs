@@ -12,7 +12,7 @@
 //! | [`condvar`] | `wait_while`, spurious wake-ups |
 //! | [`rwlock`], [`barrier`], [`mpsc`], [`once`] | built here: loom's are incomplete, or missing |
 //! | [`thread`] | `scope`, `park` |
-//! | [`cell`] | – |
+//! | [`cell`], [`tracked`] | – |
 
 pub(crate) mod atomic;
 pub(crate) mod barrier;
@@ -25,6 +25,7 @@ pub(crate) mod once;
 pub(crate) mod panic;
 pub(crate) mod rwlock;
 pub(crate) mod threads;
+pub(crate) mod tracked;
 
 /// Locks, channels and atomics, explored.
 pub mod sync {

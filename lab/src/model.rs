@@ -43,8 +43,14 @@
 //!
 //! # Known limits
 //!
-//! Load buffering is not explored; an atomic remembers its last seven stores; there is no time; waking a parked thread or a
-//! waiter orders memory.
+//! - Load buffering is not explored, and an atomic remembers its last seven stores.
+//! - There is no time.
+//! - A thread that is woken knows all that the one who has woken it has done, since loom has no other way to wake. Only for
+//!   a `Condvar` is that more than `std` promises: there the pass for spurious wake-ups shows what relies on it.
+//! - `fence(Acquire)` also acquires from stores that a thread has read whose doings this one knows already; C11 asks that it
+//!   has read them itself.
+//! - A poison is seen as soon as it is there: `is_poisoned` gives no stale answer.
+//! - `std`'s `thread::panicking` is true of all threads of a model at once; ask `lab::thread::panicking`.
 
 pub(crate) mod engine;
 mod explain;
@@ -116,6 +122,12 @@ pub enum Class {
     /// Something was never freed.
     #[serde(rename = "leak")]
     Leak,
+    /// A `Tracked` was dropped twice.
+    #[serde(rename = "double drop")]
+    DoubleDrop,
+    /// A `Tracked` was used after its drop.
+    #[serde(rename = "use after drop")]
+    UseAfterDrop,
     /// An execution that does not end.
     #[serde(rename = "livelock")]
     Livelock,
@@ -142,6 +154,8 @@ impl Class {
             Self::Deadlock => "deadlock",
             Self::Assertion => "assertion",
             Self::Leak => "leak",
+            Self::DoubleDrop => "double drop",
+            Self::UseAfterDrop => "use after drop",
             Self::Livelock => "livelock",
             Self::Vacuous => "vacuous model",
             Self::Unreached => "unreached outcome",

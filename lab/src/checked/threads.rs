@@ -29,6 +29,7 @@ thread_local! {
 pub(crate) fn begin() {
     let main = engine::quietly(|| Thread::new(0));
     THREADS.set(vec![main]);
+    super::tracked::begin();
 }
 
 /// A handle to a thread.

@@ -26,7 +26,7 @@ use std::{
 };
 
 pub(crate) use super::step::{Call, Object, Outcome, Step, Value};
-use super::{Pass, step::ObjectInfo};
+use super::{Pass, explain::place, step::ObjectInfo};
 
 /// loom's limit, main thread included.
 pub(crate) const MAX_THREADS: usize = loom::MAX_THREADS;
@@ -98,6 +98,9 @@ pub(crate) enum Blocked {
     Join(usize),
 }
 
+/// The thread that has dropped a value, and its last step before that: a destructor does not know where it is called.
+type Death = (usize, &'static Location<'static>);
+
 struct Engine {
     mode: Mode,
     limits: Limits,
@@ -123,6 +126,8 @@ struct Engine {
     quiet: bool,
     /// No other thread may run.
     whole: bool,
+    /// The values whose drop is watched: which object, and by whom and after which line it was dropped.
+    lives: Vec<(Object, Option<Death>)>,
     reached_now: BTreeSet<String>,
     switches_now: u32,
     last: usize,
@@ -191,6 +196,7 @@ pub(crate) fn install(mode: Mode, limits: Limits, progress: Arc<AtomicU64>, send
         regions: Default::default(),
         quiet: false,
         whole: false,
+        lives: Vec::new(),
         reached_now: BTreeSet::new(),
         switches_now: 0,
         last: 0,
@@ -292,9 +298,13 @@ impl Engine {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        if matches!(end, End::Finished) {
-            self.close_execution();
-        }
+        let end = match end {
+            End::Finished => {
+                self.close_execution();
+                self.leak().map_or(End::Finished, |message| End::Panicked { message, place: None })
+            }
+            other => other,
+        };
         // What a thread has begun and not finished is where it stands; the one that was running comes last.
         let last = self.pending[self.current].take();
         self.seen.steps.extend(self.pending.iter_mut().filter_map(Option::take).chain(last));
@@ -327,6 +337,33 @@ impl Engine {
             self.record(Step { thread: self.current, call, outcome: Some(Outcome::Done) });
         }
         Panic::Caught
+    }
+
+    /// What the execution that is over has left behind.
+    fn leak(&self) -> Option<String> {
+        let (object, _) = self.lives.iter().find(|(_, death)| death.is_none())?;
+        Some(format!("never dropped: the value made at {}", self.made(*object)))
+    }
+
+    /// Where an object was made.
+    fn made(&self, object: Object) -> String {
+        object.index().and_then(|index| self.seen.objects.get(index)).map_or_else(String::new, |object| place(object.created))
+    }
+
+    /// What is wrong with a value that is used, or dropped, now.
+    fn fault(&self, life: usize, drops: bool, now: Death) -> Option<String> {
+        let Some((object, death)) = self.lives.get(life) else {
+            return Some("used after its drop: the memory of a value, which holds no value any more".to_owned());
+        };
+        let (thread, after) = (*death)?;
+        let (what, again) = if drops { ("dropped twice", "") } else { ("used after its drop", "used ") };
+        Some(format!(
+            "{what}: the value made at {} was dropped by T{thread} after {}, and is now {again}by T{} after {}",
+            self.made(*object),
+            place(after),
+            now.0,
+            place(now.1)
+        ))
     }
 
     /// A step is over.
@@ -363,6 +400,10 @@ impl Engine {
 pub(crate) fn start_execution() {
     let cut = with(|engine| {
         engine.close_execution();
+        if let Some(message) = engine.leak() {
+            engine.end(End::Panicked { message, place: None });
+            return true;
+        }
         let over = engine.seen.executions >= engine.limits.executions || Instant::now() >= engine.limits.deadline;
         if over {
             engine.end(End::Cut);
@@ -379,6 +420,7 @@ pub(crate) fn start_execution() {
         engine.blocked = Default::default();
         engine.names = [None; MAX_THREADS];
         engine.regions = Default::default();
+        engine.lives.clear();
         engine.switches_now = 0;
         engine.current = 0;
         engine.last = 0;
@@ -441,6 +483,42 @@ pub(crate) fn new_object(kind: &'static str, created: &'static Location<'static>
         engine.seen.objects.push(ObjectInfo { kind, number, created, users: 0 });
         Object::from_index(engine.seen.objects.len() - 1)
     })
+}
+
+/// Watches a new value until it is dropped: which object it is, and which life.
+pub(crate) fn begin_life(created: &'static Location<'static>) -> (Object, usize) {
+    let object = new_object("Tracked", created);
+    with(|engine| {
+        engine.lives.push((object, None));
+        (object, engine.lives.len() - 1)
+    })
+}
+
+/// The last step of the thread that is running, where it has made one; else `otherwise`.
+pub(crate) fn last_place(otherwise: &'static Location<'static>) -> &'static Location<'static> {
+    with(|engine| {
+        let mine = engine.seen.steps.iter().rev().find(|step| step.thread == engine.current);
+        mine.map_or(otherwise, |step| step.call.location)
+    })
+}
+
+/// A watched value is used, or dropped, at or after `place`. The model fails if it is not there any more.
+pub(crate) fn use_life(life: usize, drops: bool, place: &'static Location<'static>) {
+    let failed = with(|engine| {
+        let now = (engine.current, place);
+        let fault = engine.fault(life, drops, now);
+        if let Some(message) = fault {
+            engine.end(End::Panicked { message, place: None });
+            return true;
+        }
+        if drops {
+            engine.lives[life].1 = Some(now);
+        }
+        false
+    });
+    if failed {
+        halt();
+    }
 }
 
 /// An outcome of this execution.

@@ -27,7 +27,14 @@ pub(super) fn class(message: &str) -> Class {
         "a model has at most",
         "the search has ended without a word",
     ];
-    if message.starts_with("deadlock; threads") {
+    // What `engine` says of a `Tracked`.
+    if message.starts_with("never dropped: ") {
+        Class::Leak
+    } else if message.starts_with("dropped twice: ") {
+        Class::DoubleDrop
+    } else if message.starts_with("used after its drop: ") {
+        Class::UseAfterDrop
+    } else if message.starts_with("deadlock; threads") {
         Class::Deadlock
     } else if RACES.iter().any(|race| message.contains(race)) {
         Class::DataRace
@@ -265,7 +272,7 @@ fn clip(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn place(location: &Location<'_>) -> String {
+pub(super) fn place(location: &Location<'_>) -> String {
     format!("{}:{}", short(location.file()), location.line())
 }
 

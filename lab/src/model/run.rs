@@ -128,7 +128,16 @@ impl<'a> Search<'a> {
                     End::Cut | End::Tried => None,
                 }
             }
-            (Class::DataRace | Class::Deadlock | Class::Assertion | Class::Leak | Class::Livelock, pass) => Some(match pass {
+            (
+                Class::DataRace
+                | Class::Deadlock
+                | Class::Assertion
+                | Class::Leak
+                | Class::DoubleDrop
+                | Class::UseAfterDrop
+                | Class::Livelock,
+                pass,
+            ) => Some(match pass {
                 Pass::Interleavings => Kind::Interleaving,
                 Pass::WeakMemory => Kind::MemoryOrdering,
                 Pass::Spurious => Kind::Spurious,
