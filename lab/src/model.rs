@@ -44,7 +44,10 @@
 //! # Known limits
 //!
 //! - Load buffering is not explored, and an atomic remembers its last seven stores.
-//! - There is no time.
+//! - There is no time. A timed wait gives up in the pass for spurious wake-ups, the first time per thread and line, and in
+//!   every pass when no other thread can run. In that case it knows all that the last thread to stop has done, and of several
+//!   timed waits the oldest is over first.
+//! - `park` never returns for no reason.
 //! - A thread that is woken knows all that the one who has woken it has done, since loom has no other way to wake. Only for
 //!   a `Condvar` is that more than `std` promises: there the pass for spurious wake-ups shows what relies on it.
 //! - `fence(Acquire)` also acquires from stores that a thread has read whose doings this one knows already; C11 asks that it
@@ -89,8 +92,8 @@ pub enum Pass {
     /// Loads may read stale values, as far as the orderings allow. Left out if the model makes no plain load.
     #[serde(rename = "weak memory")]
     WeakMemory,
-    /// `compare_exchange_weak` fails and `Condvar` wakes for no reason, the first time per thread and line. Left out if the
-    /// model uses neither.
+    /// `compare_exchange_weak` fails, `Condvar` wakes for no reason and a timed wait gives up, the first time per thread and
+    /// line. Left out if the model does nothing of that kind.
     #[serde(rename = "spurious")]
     Spurious,
 }

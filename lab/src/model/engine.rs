@@ -101,6 +101,12 @@ pub(crate) enum Blocked {
 /// The thread that has dropped a value, and its last step before that: a destructor does not know where it is called.
 type Death = (usize, &'static Location<'static>);
 
+/// A thread that waits for this to turn true, or for its time to be over.
+struct Timed {
+    woken: Arc<AtomicBool>,
+    thread: loom::thread::Thread,
+}
+
 struct Engine {
     mode: Mode,
     limits: Limits,
@@ -128,6 +134,8 @@ struct Engine {
     whole: bool,
     /// The values whose drop is watched: which object, and by whom and after which line it was dropped.
     lives: Vec<(Object, Option<Death>)>,
+    /// Who waits for no longer than a time, the one who began first first.
+    timed: Vec<Timed>,
     reached_now: BTreeSet<String>,
     switches_now: u32,
     last: usize,
@@ -197,6 +205,7 @@ pub(crate) fn install(mode: Mode, limits: Limits, progress: Arc<AtomicU64>, send
         quiet: false,
         whole: false,
         lives: Vec::new(),
+        timed: Vec::new(),
         reached_now: BTreeSet::new(),
         switches_now: 0,
         last: 0,
@@ -421,6 +430,7 @@ pub(crate) fn start_execution() {
         engine.names = [None; MAX_THREADS];
         engine.regions = Default::default();
         engine.lives.clear();
+        engine.timed.clear();
         engine.switches_now = 0;
         engine.current = 0;
         engine.last = 0;
@@ -589,6 +599,7 @@ pub(crate) fn leave_thread() {
         engine.changes += 1;
         engine.blocked[engine.current] = Blocked::Absent;
     });
+    expire();
 }
 
 /// Says, inside a step, what keeps its thread from going on until the step is over.
@@ -599,6 +610,35 @@ pub(crate) fn block(blocked: Blocked) {
             engine.blocked[me] = blocked;
         }
     });
+    expire();
+}
+
+/// Says, inside a step, that its thread waits for `woken`, or until no other thread can run: then its time is over, and
+/// `woken` turns true all the same.
+pub(crate) fn block_timed(woken: &Arc<AtomicBool>) {
+    let timed = Timed { woken: woken.clone(), thread: loom::thread::current() };
+    with(|engine| engine.timed.push(timed));
+    block(Blocked::Until(woken.clone()));
+}
+
+/// The wait is over; true if that was because of the time.
+pub(crate) fn timed_out(woken: &Arc<AtomicBool>) -> bool {
+    with(|engine| {
+        let place = engine.timed.iter().position(|timed| Arc::ptr_eq(&timed.woken, woken));
+        place.map(|place| engine.timed.remove(place)).is_none()
+    })
+}
+
+/// Lets time pass if nothing else can happen: the wait that began first is over.
+fn expire() {
+    let expired = with(|engine| {
+        let idle = !engine.timed.is_empty() && engine.can_run().next().is_none();
+        idle.then(|| engine.timed.remove(0))
+    });
+    if let Some(Timed { woken, thread }) = expired {
+        woken.store(true, Relaxed);
+        thread.unpark();
+    }
 }
 
 /// How often a thread may spin in vain before it must wait for a change.
@@ -620,6 +660,9 @@ pub(crate) fn spin() {
         }
         (engine.current, engine.changes, waits)
     });
+    if waits {
+        expire();
+    }
     loop {
         loom::thread::yield_now();
         let (done, too_soon) = with(|engine| {
