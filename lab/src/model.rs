@@ -52,6 +52,7 @@
 //!   a `Condvar` is that more than `std` promises: there the pass for spurious wake-ups shows what relies on it.
 //! - `fence(Acquire)` also acquires from stores that a thread has read whose doings this one knows already; C11 asks that it
 //!   has read them itself.
+//! - A destructor that panics while a panic unwinds aborts the process, as it aborts a program, and the tests after it.
 //! - A poison is seen as soon as it is there: `is_poisoned` gives no stale answer.
 //! - `std`'s `thread::panicking` is true of all threads of a model at once; ask `lab::thread::panicking`.
 

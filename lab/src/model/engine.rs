@@ -243,9 +243,8 @@ fn report(info: &PanicHookInfo<'_>) -> bool {
         Err(_) => Some(Panic::Fatal),
     });
     match told {
-        Ok(Some(Panic::Twice)) => halt(),
         Ok(Some(Panic::Caught | Panic::Fatal)) => true,
-        Ok(None) | Err(_) => false,
+        Ok(Some(Panic::Twice) | None) | Err(_) => false,
     }
 }
 
@@ -255,7 +254,8 @@ enum Panic {
     Caught,
     /// It has ended the search.
     Fatal,
-    /// It has ended the search, and must not return: it would abort the process.
+    /// It comes while another unwinds, and aborts the process as it would abort a program: whoever prints panics must. A
+    /// hook cannot stop it by never returning, since the process then hangs when the next hook is set.
     Twice,
 }
 
@@ -328,11 +328,7 @@ impl Engine {
         let found = self.quiet || self.pending[self.current].is_some();
         match self.regions[self.current].last_mut() {
             Some(unwinding @ false) if !found && !self.ended => *unwinding = true,
-            Some(true) if !found => {
-                let message = format!("a destructor panics while a panic unwinds, which aborts a program: {}", message(payload));
-                self.end(End::Panicked { message, place });
-                return Panic::Twice;
-            }
+            Some(true) if !found && !self.ended => return Panic::Twice,
             _ => {
                 self.end(End::Panicked { message: message(payload), place });
                 return Panic::Fatal;
