@@ -3,7 +3,7 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | [`sync`], [`thread`], [`cell`], [`hint`] | `std`'s types under `std`'s names; with feature `model`, loom's behind wrappers that correct it |
-//! | [`panic`] | panics that are meant to be caught; in a model only these do not end it |
+//! | [`panic`](mod@panic) | panics that are meant to be caught; in a model only these do not end it |
 //! | `model` | (feature `model`) explore every interleaving of a small program |
 //! | [`par`] | fork and join on rayon, counting work and span when asked |
 //! | [`trace`] | spans: a Chrome trace file, or a recorder in memory to assert on |
