@@ -9,10 +9,10 @@
 //! | [`block`] | what every blocking type below is built on |
 //! | [`mutex`] | `try_lock` sees a held lock, and never deadlocks; poison |
 //! | [`panic`](mod@panic) | a panic that is meant to be caught does not end the model |
-//! | [`condvar`] | `wait_while`, spurious wake-ups |
+//! | [`condvar`] | `wait_while`, timed waits, spurious wake-ups |
 //! | [`rwlock`], [`barrier`], [`mpsc`], [`once`] | built here: loom's are incomplete, or missing |
 //! | [`thread`] | `scope`, `park` |
-//! | [`cell`] | – |
+//! | [`cell`], [`tracked`] | – |
 
 pub(crate) mod atomic;
 pub(crate) mod barrier;
@@ -25,6 +25,7 @@ pub(crate) mod once;
 pub(crate) mod panic;
 pub(crate) mod rwlock;
 pub(crate) mod threads;
+pub(crate) mod tracked;
 
 /// Locks, channels and atomics, explored.
 pub mod sync {
@@ -50,7 +51,7 @@ pub mod sync {
 
     pub use super::{
         barrier::{Barrier, BarrierWaitResult},
-        condvar::Condvar,
+        condvar::{Condvar, WaitTimeoutResult},
         mutex::{Mutex, MutexGuard},
         once::{LazyLock, Once, OnceLock, OnceState},
         rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -62,7 +63,8 @@ pub mod thread {
     pub use std::thread::{Result, available_parallelism};
 
     pub use super::threads::{
-        JoinHandle, Scope, ScopedJoinHandle, Thread, ThreadId, current, panicking, park, scope, sleep, spawn, yield_now,
+        JoinHandle, Scope, ScopedJoinHandle, Thread, ThreadId, current, panicking, park, park_timeout, scope, sleep, spawn,
+        yield_now,
     };
 }
 

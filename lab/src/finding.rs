@@ -42,8 +42,8 @@ named! {
         Interleavings = "interleavings",
         /// Loads may read stale values, as far as the orderings allow. Left out if the model makes no plain load.
         WeakMemory = "weak memory",
-        /// `compare_exchange_weak` fails and `Condvar` wakes for no reason, the first time per thread and line. Left out if the
-        /// model uses neither.
+        /// `compare_exchange_weak` fails, `Condvar` wakes for no reason and a timed wait gives up, the first time per thread and
+        /// line. Left out if the model does nothing of that kind.
         Spurious = "spurious",
     }
 }
@@ -61,6 +61,10 @@ named! {
         Assertion = "assertion",
         /// Something was never freed.
         Leak = "leak",
+        /// A `Tracked` was dropped twice.
+        DoubleDrop = "double drop",
+        /// A `Tracked` was used after its drop.
+        UseAfterDrop = "use after drop",
         /// An execution that does not end.
         Livelock = "livelock",
         /// The search explored nothing that could go wrong.

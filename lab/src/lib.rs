@@ -3,10 +3,11 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | [`sync`], [`thread`], [`cell`], [`hint`] | `std`'s types under `std`'s names; with feature `model`, loom's behind wrappers that correct it |
-//! | [`panic`] | panics that are meant to be caught; in a model only these do not end it |
+//! | [`panic`](mod@panic) | panics that are meant to be caught; in a model only these do not end it |
 //! | `model` | (feature `model`) explore every interleaving of a small program |
 //! | [`par`] | fork and join on rayon, counting work and span when asked |
 //! | [`trace`] | spans: a Chrome trace file, or a recorder in memory to assert on |
+//! | [`tracked`] | a value whose leak, double drop and use after drop fail a model |
 //! | [`workload`] | one definition of what is run, measured and checked, and the process protocol that serves it |
 //! | [`data`] | seeded inputs |
 //! | `site` | (feature `site`) a local web site over the Rust documentation, with injected latency and faults |
@@ -32,4 +33,5 @@ pub mod par;
 #[cfg(feature = "site")]
 pub mod site;
 pub mod trace;
+pub mod tracked;
 pub mod workload;

@@ -43,11 +43,21 @@
 //!
 //! # Known limits
 //!
-//! A load never reads from a store that comes later (load buffering), and the stores of an atomic take effect in the order
-//! in which they are executed. So do all `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access for
-//! a fence. A read-modify-write reads the newest value even where it fails. An `Acquire` fence synchronizes with what
-//! other threads before it have read. An atomic remembers its last seven stores; there is no time; waking a parked thread
-//! or a waiter orders memory. `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed.
+//! - A load never reads from a store that comes later (load buffering), and the stores of an atomic take effect in the order
+//!   in which they are executed. So do all `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access
+//!   for a fence. A read-modify-write reads the newest value even where it fails. An atomic remembers its last seven stores.
+//!   `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed.
+//! - There is no time. A timed wait gives up in the pass for spurious wake-ups, the first time per thread and line, and in
+//!   every pass when no other thread can run. In that case it knows all that the last thread to stop has done, and of several
+//!   timed waits the oldest is over first.
+//! - `park` never returns for no reason.
+//! - A thread that is woken knows all that the one who has woken it has done, since loom has no other way to wake. Only for
+//!   a `Condvar` is that more than `std` promises: there the pass for spurious wake-ups shows what relies on it.
+//! - `fence(Acquire)` also acquires from stores that a thread has read whose doings this one knows already; C11 asks that it
+//!   has read them itself.
+//! - A destructor that panics while a panic unwinds aborts the process, as it aborts a program, and the tests after it.
+//! - A poison is seen as soon as it is there: `is_poisoned` gives no stale answer.
+//! - `std`'s `thread::panicking` is true of all threads of a model at once; ask `lab::thread::panicking`.
 
 pub(crate) mod engine;
 mod explain;

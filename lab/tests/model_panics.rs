@@ -379,21 +379,6 @@ fn std_catches_nothing_in_a_model() {
 }
 
 #[test]
-fn a_panic_in_a_destructor_that_a_panic_runs_is_told_and_aborts_nothing() {
-    struct Panics;
-
-    impl Drop for Panics {
-        fn drop(&mut self) {
-            panic!("the second");
-        }
-    }
-
-    let report = Model::new().explore(|| drop_in_a_panic(|| Panics));
-    let failure = fails(&report, Class::Assertion, Some(Kind::Interleaving));
-    assert!(failure.message.contains("a destructor panics") && failure.message.contains("the second"));
-}
-
-#[test]
 fn outside_a_model_it_is_that_of_std() {
     let caught = catch_unwind(|| panic!("on purpose"));
     let caught = catch_unwind(AssertUnwindSafe(|| resume_unwind(caught.unwrap_err())));

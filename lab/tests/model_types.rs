@@ -1,7 +1,10 @@
 //! The types that are built on top of loom: that they work, and that their mistakes are found.
 
+use std::time::Duration;
+
 use lab::{
     cell::UnsafeCell,
+    hint,
     model::{Class, Kind, Model, Report, reach},
     sync::{
         Arc, Barrier, Condvar, Mutex, RwLock,
@@ -327,4 +330,102 @@ fn a_value_lent_uniquely_is_written_back() {
         });
         assert_eq!(count.into_inner(), 4);
     });
+}
+
+/// A timed wait, whose result `handle` gets, beside a notification that comes if `notified`.
+fn timed(notified: bool, handle: fn(bool, bool)) -> Report {
+    Model::new().explore(move || {
+        let gate = Mutex::new(false);
+        let changed = Condvar::new();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                *gate.lock().unwrap() = true;
+                if notified {
+                    changed.notify_one();
+                }
+            });
+            let guard = gate.lock().unwrap();
+            if !*guard {
+                let (guard, result) = changed.wait_timeout(guard, Duration::from_millis(1)).unwrap();
+                handle(*guard, result.timed_out());
+            }
+        });
+    })
+}
+
+#[test]
+fn a_timed_wait_gives_up_where_nothing_else_can_happen() {
+    let report = timed(false, |_, timed_out| assert!(timed_out, "nobody notifies"));
+    assert!(report.failure.is_none(), "{report:?}");
+}
+
+#[test]
+fn a_timed_wait_that_is_notified_has_not_timed_out_but_may() {
+    // With a notification to come, only the pass for spurious wake-ups lets it give up.
+    let handled = timed(true, |open, timed_out| assert!(open || timed_out));
+    assert!(handled.failure.is_none(), "{handled:?}");
+    fails(&timed(true, |open, _| assert!(open, "it has given up")), Class::Assertion, Kind::Spurious);
+}
+
+#[test]
+fn a_timed_wait_with_a_condition_tells_whether_it_came_true() {
+    let wait = |opens: bool| {
+        Model::new().must_reach(&["open", "gave up"]).explore(move || {
+            let gate = Mutex::new(false);
+            let changed = Condvar::new();
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    *gate.lock().unwrap() = opens;
+                    changed.notify_one();
+                });
+                let wait = changed.wait_timeout_while(gate.lock().unwrap(), Duration::from_millis(1), |open| !*open);
+                let (open, result) = wait.unwrap();
+                assert_eq!(*open, !result.timed_out());
+                reach(if *open { "open" } else { "gave up" });
+            });
+        })
+    };
+    assert!(wait(true).failure.is_none());
+    assert_eq!(wait(false).failure.map(|failure| failure.class), Some(Class::Unreached));
+}
+
+#[test]
+fn a_timed_park_needs_nobody() {
+    let park = |told: bool, handle: fn(bool)| {
+        Model::new().explore(move || {
+            let flag = Arc::new(AtomicUsize::new(0));
+            let waiter = thread::current();
+            let other = thread::spawn({
+                let flag = flag.clone();
+                move || {
+                    flag.store(1, Release);
+                    if told {
+                        waiter.unpark();
+                    }
+                }
+            });
+            thread::park_timeout(Duration::from_millis(1));
+            handle(flag.load(Acquire) == 1);
+            other.join().unwrap();
+        })
+    };
+    assert!(park(false, |_| ()).failure.is_none());
+    fails(&park(true, |told| assert!(told, "it has given up")), Class::Assertion, Kind::Spurious);
+}
+
+#[test]
+fn a_timed_wait_ends_though_others_spin_for_it() {
+    let report = Model::new().explore(|| {
+        let over = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::park_timeout(Duration::from_millis(1));
+                over.store(1, Release);
+            });
+            while over.load(Acquire) == 0 {
+                hint::spin_loop();
+            }
+        });
+    });
+    assert!(report.failure.is_none(), "{report:?}");
 }

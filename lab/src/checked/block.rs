@@ -43,6 +43,11 @@ impl Waiters {
         self.queue().wait();
     }
 
+    /// Waits in the queue, or until no other thread can run; false if it was that.
+    pub(crate) fn wait_timed(&self) -> bool {
+        self.queue().wait_timed(self)
+    }
+
     /// Wakes the one that has waited longest; false if nobody waits.
     pub(crate) fn wake_one(&self) -> bool {
         let waiter = self.queued().pop_front();
@@ -70,6 +75,19 @@ impl Waiter {
 }
 
 impl Place {
+    /// Waits until woken, or until no other thread can run; false if it was that. `queue` is where the place was taken.
+    pub(crate) fn wait_timed(self, queue: &Waiters) -> bool {
+        engine::block_timed(&self.0);
+        while !self.0.load(Relaxed) {
+            loom::thread::park();
+        }
+        let woken = !engine::timed_out(&self.0);
+        if !woken {
+            queue.queued().retain(|waiter| !Arc::ptr_eq(&waiter.woken, &self.0));
+        }
+        woken
+    }
+
     /// Waits until woken.
     pub(crate) fn wait(self) {
         engine::block(Blocked::Until(self.0.clone()));

@@ -29,6 +29,7 @@ thread_local! {
 pub(crate) fn begin() {
     let main = engine::quietly(|| Thread::new(0));
     THREADS.set(vec![main]);
+    super::tracked::begin();
 }
 
 /// A handle to a thread.
@@ -107,6 +108,28 @@ pub fn park() {
         }
     };
     engine::perform(Call::new(Object::NONE, "park", Location::caller()), act, |()| Outcome::Done);
+}
+
+/// Waits for the token that [`Thread::unpark`] gives, but not for ever: a model knows no time, so it gives up when no other
+/// thread can run, and in the pass for spurious wake-ups at once.
+#[track_caller]
+pub fn park_timeout(_: Duration) {
+    let location = Location::caller();
+    let (thread, spurious) = (current(), engine::spurious(location));
+    let act = |_| {
+        // Matches the Release of `unpark`.
+        while !spurious && !thread.token.given.swap(false, Acquire) {
+            if !thread.token.waiters.wait_timed() {
+                return false;
+            }
+        }
+        if spurious {
+            loom::thread::yield_now();
+        }
+        !spurious
+    };
+    let told = |given: &bool| Outcome::Gave(Value::Text(if *given { "unparked" } else { "timed out" }));
+    engine::perform(Call::new(Object::NONE, "park_timeout", location), act, told);
 }
 
 /// Lets another thread run before this one goes on.

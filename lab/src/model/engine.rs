@@ -29,7 +29,7 @@ use std::{
 };
 
 pub(crate) use super::step::{Call, Object, Outcome, Step, Value};
-use super::{Pass, step::ObjectInfo};
+use super::{Pass, explain::place, step::ObjectInfo};
 
 /// loom's limit, main thread included.
 pub(crate) const MAX_THREADS: usize = loom::MAX_THREADS;
@@ -123,6 +123,15 @@ pub(crate) enum Blocked {
     Join(usize),
 }
 
+/// The thread that has dropped a value, and its last step before that: a destructor does not know where it is called.
+type Death = (usize, &'static Location<'static>);
+
+/// A thread that waits for this to turn true, or for its time to be over.
+struct Timed {
+    woken: Arc<AtomicBool>,
+    thread: loom::thread::Thread,
+}
+
 struct Engine {
     mode: Mode,
     limits: Limits,
@@ -148,6 +157,10 @@ struct Engine {
     quiet: bool,
     /// No other thread may run.
     whole: bool,
+    /// The values whose drop is watched: which object, and by whom and after which line it was dropped.
+    lives: Vec<(Object, Option<Death>)>,
+    /// Who waits for no longer than a time, the one who began first first.
+    timed: Vec<Timed>,
     reached_now: BTreeSet<String>,
     switches_now: u32,
     last: usize,
@@ -216,6 +229,8 @@ pub(crate) fn install(mode: Mode, limits: Limits, progress: Arc<AtomicU64>, send
         regions: Default::default(),
         quiet: false,
         whole: false,
+        lives: Vec::new(),
+        timed: Vec::new(),
         reached_now: BTreeSet::new(),
         switches_now: 0,
         last: 0,
@@ -253,9 +268,8 @@ fn report(info: &PanicHookInfo<'_>) -> bool {
         Err(_) => Some(Panic::Fatal),
     });
     match told {
-        Ok(Some(Panic::Twice)) => halt(),
         Ok(Some(Panic::Caught | Panic::Fatal)) => true,
-        Ok(None) | Err(_) => false,
+        Ok(Some(Panic::Twice) | None) | Err(_) => false,
     }
 }
 
@@ -265,7 +279,8 @@ enum Panic {
     Caught,
     /// It has ended the search.
     Fatal,
-    /// It has ended the search, and must not return: it would abort the process.
+    /// It comes while another unwinds, and aborts the process as it would abort a program: whoever prints panics must. A
+    /// hook cannot stop it by never returning, since the process then hangs when the next hook is set.
     Twice,
 }
 
@@ -317,9 +332,13 @@ impl Engine {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        if matches!(end, End::Finished) {
-            self.close_execution();
-        }
+        let end = match end {
+            End::Finished => {
+                self.close_execution();
+                self.leak().map_or(End::Finished, |message| End::Panicked { message, place: None })
+            }
+            other => other,
+        };
         // What a thread has begun and not finished is where it stands; the one that was running comes last.
         let last = self.pending[self.current].take();
         self.seen.steps.extend(self.pending.iter_mut().filter_map(Option::take).chain(last));
@@ -334,11 +353,7 @@ impl Engine {
         let found = self.quiet || self.pending[self.current].is_some();
         match self.regions[self.current].last_mut() {
             Some(unwinding @ false) if !found && !self.ended => *unwinding = true,
-            Some(true) if !found => {
-                let message = format!("a destructor panics while a panic unwinds, which aborts a program: {}", message(payload));
-                self.end(End::Panicked { message, place });
-                return Panic::Twice;
-            }
+            Some(true) if !found && !self.ended => return Panic::Twice,
             _ => {
                 self.end(End::Panicked { message: message(payload), place });
                 return Panic::Fatal;
@@ -352,6 +367,33 @@ impl Engine {
             self.record(Step { thread: self.current, call, outcome: Some(Outcome::Done) });
         }
         Panic::Caught
+    }
+
+    /// What the execution that is over has left behind.
+    fn leak(&self) -> Option<String> {
+        let (object, _) = self.lives.iter().find(|(_, death)| death.is_none())?;
+        Some(format!("never dropped: the value made at {}", self.made(*object)))
+    }
+
+    /// Where an object was made.
+    fn made(&self, object: Object) -> String {
+        object.index().and_then(|index| self.seen.objects.get(index)).map_or_else(String::new, |object| place(object.created))
+    }
+
+    /// What is wrong with a value that is used, or dropped, now.
+    fn fault(&self, life: usize, drops: bool, now: Death) -> Option<String> {
+        let Some((object, death)) = self.lives.get(life) else {
+            return Some("used after its drop: the memory of a value, which holds no value any more".to_owned());
+        };
+        let (thread, after) = (*death)?;
+        let (what, again) = if drops { ("dropped twice", "") } else { ("used after its drop", "used ") };
+        Some(format!(
+            "{what}: the value made at {} was dropped by T{thread} after {}, and is now {again}by T{} after {}",
+            self.made(*object),
+            place(after),
+            now.0,
+            place(now.1)
+        ))
     }
 
     /// A step is over.
@@ -390,6 +432,10 @@ impl Engine {
 pub(crate) fn start_execution() {
     let cut = with(|engine| {
         engine.close_execution();
+        if let Some(message) = engine.leak() {
+            engine.end(End::Panicked { message, place: None });
+            return true;
+        }
         let over = engine.seen.executions >= engine.limits.executions || Instant::now() >= engine.limits.deadline;
         if over {
             engine.end(End::Cut);
@@ -406,6 +452,8 @@ pub(crate) fn start_execution() {
         engine.blocked = Default::default();
         engine.names = [None; MAX_THREADS];
         engine.regions = Default::default();
+        engine.lives.clear();
+        engine.timed.clear();
         engine.switches_now = 0;
         engine.current = 0;
         engine.last = 0;
@@ -480,6 +528,42 @@ pub(crate) fn new_object(kind: &'static str, created: &'static Location<'static>
     })
 }
 
+/// Watches a new value until it is dropped: which object it is, and which life.
+pub(crate) fn begin_life(created: &'static Location<'static>) -> (Object, usize) {
+    let object = new_object("Tracked", created);
+    with(|engine| {
+        engine.lives.push((object, None));
+        (object, engine.lives.len() - 1)
+    })
+}
+
+/// The last step of the thread that is running, where it has made one; else `otherwise`.
+pub(crate) fn last_place(otherwise: &'static Location<'static>) -> &'static Location<'static> {
+    with(|engine| {
+        let mine = engine.seen.steps.iter().rev().find(|step| step.thread == engine.current);
+        mine.map_or(otherwise, |step| step.call.location)
+    })
+}
+
+/// A watched value is used, or dropped, at or after `place`. The model fails if it is not there any more.
+pub(crate) fn use_life(life: usize, drops: bool, place: &'static Location<'static>) {
+    let failed = with(|engine| {
+        let now = (engine.current, place);
+        let fault = engine.fault(life, drops, now);
+        if let Some(message) = fault {
+            engine.end(End::Panicked { message, place: None });
+            return true;
+        }
+        if drops {
+            engine.lives[life].1 = Some(now);
+        }
+        false
+    });
+    if failed {
+        halt();
+    }
+}
+
 /// An outcome of this execution.
 pub(crate) fn reach(outcome: &str) {
     with(|engine| {
@@ -552,6 +636,7 @@ pub(crate) fn leave_thread() {
         engine.changes += 1;
         engine.blocked[engine.current] = Blocked::Absent;
     });
+    expire();
 }
 
 /// Says, inside a step, what keeps its thread from going on until the step is over.
@@ -562,6 +647,35 @@ pub(crate) fn block(blocked: Blocked) {
             engine.blocked[me] = blocked;
         }
     });
+    expire();
+}
+
+/// Says, inside a step, that its thread waits for `woken`, or until no other thread can run: then its time is over, and
+/// `woken` turns true all the same.
+pub(crate) fn block_timed(woken: &Arc<AtomicBool>) {
+    let timed = Timed { woken: woken.clone(), thread: loom::thread::current() };
+    with(|engine| engine.timed.push(timed));
+    block(Blocked::Until(woken.clone()));
+}
+
+/// The wait is over; true if that was because of the time.
+pub(crate) fn timed_out(woken: &Arc<AtomicBool>) -> bool {
+    with(|engine| {
+        let place = engine.timed.iter().position(|timed| Arc::ptr_eq(&timed.woken, woken));
+        place.map(|place| engine.timed.remove(place)).is_none()
+    })
+}
+
+/// Lets time pass if nothing else can happen: the wait that began first is over.
+fn expire() {
+    let expired = with(|engine| {
+        let idle = !engine.timed.is_empty() && engine.can_run().next().is_none();
+        idle.then(|| engine.timed.remove(0))
+    });
+    if let Some(Timed { woken, thread }) = expired {
+        woken.store(true, Relaxed);
+        thread.unpark();
+    }
 }
 
 /// How often a thread may spin in vain before it must wait for a change.
@@ -583,6 +697,9 @@ pub(crate) fn spin() {
         }
         (engine.current, engine.changes, waits)
     });
+    if waits {
+        expire();
+    }
     loop {
         loom::thread::yield_now();
         let (done, too_soon) = with(|engine| {

@@ -30,7 +30,14 @@ pub(super) fn class(message: &str, seen: &Seen) -> Class {
         "a model has at most",
         "the search has ended without a word",
     ];
-    if message.starts_with("deadlock; threads") {
+    // What `engine` says of a `Tracked`.
+    if message.starts_with("never dropped: ") {
+        Class::Leak
+    } else if message.starts_with("dropped twice: ") {
+        Class::DoubleDrop
+    } else if message.starts_with("used after its drop: ") {
+        Class::UseAfterDrop
+    } else if message.starts_with("deadlock; threads") {
         if lost_wakeup(&seen.steps).is_some() { Class::LostWakeup } else { Class::Deadlock }
     } else if RACES.iter().any(|race| message.contains(race)) {
         Class::DataRace
@@ -419,6 +426,6 @@ fn told(number: usize, step: &Step, link: Option<Link>, names: &[String]) -> Ste
     }
 }
 
-fn place(location: &Location<'_>) -> String {
+pub(super) fn place(location: &Location<'_>) -> String {
     finding::place(location.file(), location.line())
 }

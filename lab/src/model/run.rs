@@ -215,14 +215,12 @@ impl<'a> Search<'a> {
                     End::Cut | End::Tried | End::Fenced => None,
                 }
             }
-            (Class::DataRace | Class::Deadlock | Class::LostWakeup | Class::Assertion | Class::Leak | Class::Livelock, pass) => {
-                Some(match pass {
-                    Pass::Interleavings => Kind::Interleaving,
-                    Pass::WeakMemory => Kind::MemoryOrdering,
-                    Pass::Spurious => Kind::Spurious,
-                })
-            }
-            (Class::Vacuous | Class::Unreached | Class::Cut | Class::Unfit, _) => None,
+            (class, pass) if class.is_bug() => Some(match pass {
+                Pass::Interleavings => Kind::Interleaving,
+                Pass::WeakMemory => Kind::MemoryOrdering,
+                Pass::Spurious => Kind::Spurious,
+            }),
+            _ => None,
         }
     }
 

@@ -41,7 +41,11 @@ impl Call {
     /// Whether a thread that waits could notice it: false only for what certainly leaves everything as it was.
     pub(crate) fn changes(&self, outcome: Outcome) -> bool {
         match (self.operation, outcome) {
-            ("load" | "READ" | "is_poisoned" | "fence" | "spin" | "yield" | "sleep" | "spawn" | "join", _) => false,
+            (
+                "load" | "READ" | "get" | "is_completed" | "is_poisoned" | "fence" | "spin" | "yield" | "sleep" | "spawn"
+                | "join",
+                _,
+            ) => false,
             ("compare_exchange" | "compare_exchange_weak", Outcome::Failed(_)) => false,
             ("compare_exchange" | "compare_exchange_weak", _) => self.arguments[0] != self.arguments[1],
             ("swap", Outcome::Gave(old)) => self.arguments[0] != old,
