@@ -44,8 +44,8 @@
 //! # Known limits
 //!
 //! A load never reads from a store that comes later (load buffering), and the stores of an atomic take effect in the order
-//! in which they are executed. So do all `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access for
-//! a fence. A read-modify-write reads the newest value even where it fails. An `Acquire` fence synchronizes with what
+//! in which they are executed. So do most `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access
+//! for a fence. A read-modify-write reads the newest value even where it fails. An `Acquire` fence synchronizes with what
 //! other threads before it have read. An atomic remembers its last seven stores; there is no time; waking a parked thread
 //! or a waiter orders memory. `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed.
 

@@ -44,6 +44,18 @@ struct Sum {
     switches: u32,
 }
 
+impl Sum {
+    fn add(&mut self, seen: &mut Seen) {
+        for (outcome, executions) in std::mem::take(&mut seen.reached) {
+            *self.reached.entry(outcome).or_default() += executions;
+        }
+        self.shared |= seen.shared;
+        self.loads |= seen.loads;
+        self.spurious |= seen.spurious;
+        self.switches = self.switches.max(seen.switches);
+    }
+}
+
 /// How one search ended.
 enum Ended {
     Finished,
@@ -90,24 +102,20 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// One pass, begun again if it turns out that it needs the better `Mutex`, or the stronger `SeqCst`.
+    /// One pass. Under weak memory a model with `SeqCst` accesses is searched in both ways that these can be made to
+    /// behave: neither shows what C++20 forbids, and each shows something that the other does not.
     fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Ended {
         let started = Instant::now();
-        let (end, mut seen) = loop {
-            match self.search(self.mode(pass, false)) {
-                (End::Tried, _) => self.tried = true,
-                (End::Fenced, _) => self.fenced = true,
-                ended => break ended,
-            }
-        };
-        sum.passes.push(Searched { name: pass, executions: seen.executions, seconds: started.elapsed().as_secs_f64() });
-        for (outcome, executions) in std::mem::take(&mut seen.reached) {
-            *sum.reached.entry(outcome).or_default() += executions;
+        let (mut end, mut seen) = self.finished(pass);
+        let mut executions = seen.executions;
+        sum.add(&mut seen);
+        if pass == Pass::WeakMemory && seen.sequenced && !self.fenced && matches!(end, End::Finished) {
+            self.fenced = true;
+            (end, seen) = self.finished(pass);
+            executions += seen.executions;
+            sum.add(&mut seen);
         }
-        sum.shared |= seen.shared;
-        sum.loads |= seen.loads;
-        sum.spurious |= seen.spurious;
-        sum.switches = sum.switches.max(seen.switches);
+        sum.passes.push(Searched { name: pass, executions, seconds: started.elapsed().as_secs_f64() });
         match end {
             End::Finished => Ended::Finished,
             End::Cut | End::Tried | End::Fenced => Ended::Failed(self.cut(pass, &seen)),
@@ -115,6 +123,17 @@ impl<'a> Search<'a> {
                 let class = explain::class(&message);
                 let kind = self.kind(pass, class);
                 Ended::Failed(explain::failure(&self.name, (class, kind), pass, &message, place, &seen))
+            }
+        }
+    }
+
+    /// One search, begun again if it turns out that it needs the better `Mutex`, or `SeqCst` accesses that know of fences.
+    fn finished(&mut self, pass: Pass) -> (End, Seen) {
+        loop {
+            match self.search(self.mode(pass, false)) {
+                (End::Tried, _) => self.tried = true,
+                (End::Fenced, _) => self.fenced = true,
+                ended => return ended,
             }
         }
     }
