@@ -44,7 +44,7 @@
 //! # Known limits
 //!
 //! - A load never reads from a store that comes later (load buffering), and the stores of an atomic take effect in the order
-//!   in which they are executed. So do all `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access
+//!   in which they are executed. So do most `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access
 //!   for a fence. A read-modify-write reads the newest value even where it fails. An atomic remembers its last seven stores.
 //!   `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed.
 //! - There is no time. A timed wait gives up in the pass for spurious wake-ups, the first time per thread and line, and in

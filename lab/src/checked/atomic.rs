@@ -6,7 +6,7 @@
 //! | load, pass for interleavings | a probe with the load's ordering: the newest value, and no interleaving is hidden |
 //! | load, pass for weak memory | loom's own, which may return a stale value |
 //! | `SeqCst`, pass for interleavings | Acquire or Release: the newest value is what the one order of all `SeqCst` operations asks for |
-//! | `SeqCst`, pass for weak memory | the same, and a load of an object that has had a `SeqCst` access is a probe: the order of execution is the one order. In a model with `fence(SeqCst)`: such a fence, then the Acquire or Release access |
+//! | `SeqCst`, pass for weak memory | the same, and a load of an object that has had a `SeqCst` access is a probe: the order of execution is the one order. Then, in a second search or in a model with `fence(SeqCst)`: such a fence, then the Acquire or Release access |
 //! | `fence(SeqCst)`, pass for interleavings | `fence(AcqRel)`: loom's own would order what it does not, and hide data races |
 //! | `compare_exchange_weak`, pass for spurious failures | fails the first time per thread and line |
 //!
@@ -164,8 +164,8 @@ fn of_change(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
     }
 }
 
-/// What comes before a `SeqCst` access in a model with `fence(SeqCst)`. Without such fences it would be too strong: it
-/// orders the thread's weaker accesses, too.
+/// What comes before a `SeqCst` access where it is a fence, too. That orders the thread's weaker accesses, which it should
+/// not; but it lets the access itself come late.
 fn sequential(sequential: bool, mode: Mode) {
     if sequential && mode.fenced && mode.pass == Pass::WeakMemory {
         raw::fence(SeqCst);
@@ -200,7 +200,7 @@ impl<W: Word> Atomic<W> {
     }
 
     fn load(&self, ordering: Ordering, location: &'static Location<'static>) -> W::Value {
-        engine::note_load();
+        engine::note_load(ordering == SeqCst);
         let call = Call::new(self.object, "load", location).ordering(ordering);
         engine::perform(call, |mode| self.look(ordering, mode), |value| Outcome::Gave((*value).into()))
     }

@@ -45,7 +45,7 @@ pub(crate) struct Mode {
     pub(crate) instead: Option<Instead>,
     /// Some `Mutex` is tried somewhere in this model, or dropped by a panic: it must be more than loom's.
     pub(crate) tried: bool,
-    /// `fence(SeqCst)` is used somewhere in this model: every `SeqCst` access must know of it.
+    /// Every `SeqCst` access is a fence, too: it must be where the model uses `fence(SeqCst)`, and may be elsewhere.
     pub(crate) fenced: bool,
     /// Steps are recorded: always, but where the cost of that is measured.
     pub(crate) recorded: bool,
@@ -77,6 +77,8 @@ pub(crate) struct Seen {
     pub(crate) shared: bool,
     /// Some plain load was made: without one the pass for weak memory has nothing to vary.
     pub(crate) loads: bool,
+    /// Some `SeqCst` load was made.
+    pub(crate) sequenced: bool,
     /// Some operation was made that may fail or wake spuriously.
     pub(crate) spurious: bool,
     /// The most times that any execution went from one thread to another.
@@ -94,7 +96,7 @@ pub(crate) enum End {
     Cut,
     /// The search was made with a simpler `Mutex` than the model needs; it must be made again with [`Mode::tried`].
     Tried,
-    /// The search was made with simpler `SeqCst` accesses than the model needs; again with [`Mode::fenced`].
+    /// The search was made with weaker `SeqCst` accesses than the model needs; it must be made again with [`Mode::fenced`].
     Fenced,
 }
 
@@ -574,8 +576,11 @@ pub(crate) fn reach(outcome: &str) {
 }
 
 /// A plain load is made.
-pub(crate) fn note_load() {
-    with(|engine| engine.seen.loads = true);
+pub(crate) fn note_load(sequenced: bool) {
+    with(|engine| {
+        engine.seen.loads = true;
+        engine.seen.sequenced |= sequenced;
+    });
 }
 
 /// True if an operation that may fail or wake spuriously must do so now: the first time per thread and line.

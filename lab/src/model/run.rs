@@ -54,6 +54,18 @@ struct Sum {
     switches: u32,
 }
 
+impl Sum {
+    fn add(&mut self, seen: &mut Seen) {
+        for (outcome, executions) in std::mem::take(&mut seen.reached) {
+            *self.reached.entry(outcome).or_default() += executions;
+        }
+        self.shared |= seen.shared;
+        self.loads |= seen.loads;
+        self.spurious |= seen.spurious;
+        self.switches = self.switches.max(seen.switches);
+    }
+}
+
 /// How far one search goes.
 #[derive(Clone, Copy)]
 struct Bounds {
@@ -101,21 +113,17 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// One pass, begun again if it turns out that it needs the better `Mutex`, or the stronger `SeqCst`.
     fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Option<Failure> {
         let started = Instant::now();
         let mut mode = self.mode(pass);
-        let (end, mut seen) = self.search(&mut mode, self.bounds());
+        let mut executions = 0;
+        let (end, seen) = self.pass_of(&mut mode, self.bounds(), |seen| {
+            executions += seen.executions;
+            sum.add(seen);
+        });
         // What one pass needs the others need, too.
         (self.tried, self.fenced) = (mode.tried, mode.fenced);
-        sum.passes.push(Searched { name: pass, executions: seen.executions, seconds: started.elapsed().as_secs_f64() });
-        for (outcome, executions) in std::mem::take(&mut seen.reached) {
-            *sum.reached.entry(outcome).or_default() += executions;
-        }
-        sum.shared |= seen.shared;
-        sum.loads |= seen.loads;
-        sum.spurious |= seen.spurious;
-        sum.switches = sum.switches.max(seen.switches);
+        sum.passes.push(Searched { name: pass, executions, seconds: started.elapsed().as_secs_f64() });
         match end {
             End::Finished => None,
             End::Cut | End::Tried | End::Fenced => Some(self.cut(pass, &seen)),
@@ -124,6 +132,21 @@ impl<'a> Search<'a> {
                 Some(self.explained(Failed { class, pass, panic: message, place, seen }, sum.loads))
             }
         }
+    }
+
+    /// The searches of one pass, each told to `saw`; the end and the last execution of the last. Under weak memory a model with
+    /// `SeqCst` accesses is searched in both ways that these can be made to behave: neither shows what C++20 forbids, and
+    /// each shows something that the other does not.
+    fn pass_of(&self, mode: &mut Mode, bounds: Bounds, mut saw: impl FnMut(&mut Seen)) -> (End, Seen) {
+        let (end, mut seen) = self.search(mode, bounds);
+        saw(&mut seen);
+        if mode.pass != Pass::WeakMemory || !seen.sequenced || mode.fenced || !matches!(end, End::Finished) {
+            return (end, seen);
+        }
+        mode.fenced = true;
+        let (end, mut seen) = self.search(mode, bounds);
+        saw(&mut seen);
+        (end, seen)
     }
 
     fn mode(&self, pass: Pass) -> Mode {
@@ -200,7 +223,7 @@ impl<'a> Search<'a> {
         let passes = [Pass::Interleavings, Pass::WeakMemory].into_iter().filter(|pass| *pass != Pass::WeakMemory || loads);
         passes.into_iter().all(|pass| {
             let mut mode = Mode { instead: Some(Instead { location: site.call.location, ordering }), ..self.mode(pass) };
-            matches!(self.search(&mut mode, self.brief(self.model.preemptions, began)).0, End::Finished)
+            matches!(self.pass_of(&mut mode, self.brief(self.model.preemptions, began), |_| ()).0, End::Finished)
         })
     }
 

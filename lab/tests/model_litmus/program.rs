@@ -146,7 +146,8 @@ impl Program {
     pub fn explore(&self, passes: &[Pass]) -> Explored {
         let reached = std::sync::Arc::new(std::sync::Mutex::new(BTreeSet::new()));
         let (shared, program) = (reached.clone(), self.clone());
-        let report = Model::new().passes(passes).explore(move || {
+        // The longest has a hundred thousand executions, and the machine may be busy.
+        let report = Model::new().max_seconds(600.0).passes(passes).explore(move || {
             let outcome = program.execute();
             shared.lock().unwrap().insert(outcome);
         });

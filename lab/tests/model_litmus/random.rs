@@ -1,7 +1,8 @@
 //! Random programs against the axioms: all passes together reach nothing that C++20 forbids.
 //!
 //! What it allows and the checker misses is counted, not forbidden: see `lab/src/model/README.md`. The variables are those of
-//! `model_random.rs`: `LAB_RANDOM_PROGRAMS` is how many programs, `LAB_RANDOM_FIRST` the number of the first.
+//! `model_random.rs`: `LAB_RANDOM_PROGRAMS` is how many programs, `LAB_RANDOM_FIRST` the number of the first. With
+//! `LAB_RANDOM_TELL` set, each outcome is told that is missed and needs no reordered store.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
