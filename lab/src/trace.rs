@@ -3,9 +3,9 @@
 //! | | for |
 //! | --- | --- |
 //! | [`span!`](crate::span), [`task_span!`](crate::task_span), [`Instrument`] | to say what a thread or a future is doing |
-//! | [`record`] | to assert on it: what ran, on which threads, how much at a time |
+//! | [`record`](record()) | to assert on it: what ran, on which threads, how much at a time |
 //! | [`chrome`], [`chrome_from_environment`] | to look at it: a file for Perfetto or chrome://tracing |
-//! | [`file`] | to read such files, merge those of several processes, check and draw them |
+//! | [`file`](mod@file) | to read such files, merge those of several processes, check and draw them |
 //!
 //! Without a listener a span costs a few nanoseconds; with one about a microsecond, so open them around 100 us of work and
 //! more, never around one element. With feature `model` the macros do nothing.

@@ -75,7 +75,7 @@ pub fn write(failure: &Failure, model: &str, folder: &Path) -> Result<Vec<PathBu
     Ok(written)
 }
 
-/// Reads a failure that [`write`] wrote.
+/// Reads a failure that [`write`](write()) wrote.
 ///
 /// # Errors
 /// If the file is missing or is no failure; the message names it and the command that makes one.

@@ -2,7 +2,7 @@
 //! source must say why the weaker one is right as well.
 //!
 //! It asks two things at once: whether the models can tell a wrong ordering, and whether the solutions say a stronger one than
-//! they need. [`sites`] finds the orderings, [`excuses`] the reasons, and [`armed`] makes one program of all weakenings.
+//! they need. [`sites`] finds the orderings, [`excuses`] the reasons, and [`armed`](mod@armed) makes one program of all weakenings.
 
 pub mod armed;
 pub mod excuses;
