@@ -71,6 +71,37 @@ impl Counted {
     }
 }
 
+/// To write a value is no look at it: two who do race.
+#[test]
+fn two_unordered_writes_race() {
+    struct Shared(NonNull<Tracked<usize>>);
+    // SAFETY: the mistake.
+    unsafe impl Send for Shared {}
+    let writes = |locked: bool| {
+        Model::new().explore(move || {
+            let value = NonNull::from(Box::leak(Box::new(Tracked::new(7))));
+            let lock = Arc::new(Mutex::new(()));
+            let write = move |lock: &Mutex<()>, mut value: NonNull<Tracked<usize>>| {
+                let guard = locked.then(|| lock.lock().unwrap());
+                // SAFETY: what is checked.
+                unsafe { **value.as_mut() += 1 };
+                drop(guard);
+            };
+            let (shared, theirs) = (Shared(value), lock.clone());
+            let other = thread::spawn(move || {
+                let Shared(value) = { shared };
+                write(&theirs, value);
+            });
+            write(&lock, value);
+            other.join().unwrap();
+            // SAFETY: the other thread has been joined, and the box was leaked above.
+            drop(unsafe { Box::from_raw(value.as_ptr()) });
+        })
+    };
+    passes(&writes(true));
+    fails(&writes(false), DataRace, Interleaving);
+}
+
 fn counted(last: impl Fn(&AtomicUsize) -> bool + Send + Sync + Copy + 'static) -> Report {
     Model::new().explore(move || {
         let mine = Counted::new();

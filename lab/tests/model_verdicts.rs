@@ -104,6 +104,30 @@ fn three_threads_spin_and_it_ends() {
     fails(&spin(Relaxed), Class::DataRace, Some(Kind::MemoryOrdering));
 }
 
+/// Whoever tries in vain has changed nothing, by whatever operation: else those who spin would wake each other for ever.
+#[test]
+fn spinning_on_any_read_modify_write_ends() {
+    let spin = |taken: fn(&AtomicBool) -> bool| {
+        Model::new().max_seconds(20.0).explore(move || {
+            let lock = Spin::new();
+            let increment = move |lock: &Spin| {
+                while taken(&lock.locked) {
+                    hint::spin_loop();
+                }
+                // SAFETY: the lock is held.
+                lock.value.with_mut(|value| unsafe { *value += 1 });
+                lock.locked.store(false, Release);
+            };
+            let others = [lock.clone(), lock.clone()].map(|lock| thread::spawn(move || increment(&lock)));
+            increment(&lock);
+            for other in others {
+                other.join().unwrap();
+            }
+        })
+    };
+    passes(&spin(|locked| locked.fetch_or(true, Acquire)));
+}
+
 /// A ring for one producer and one consumer.
 struct Ring {
     slots: [UnsafeCell<usize>; 2],

@@ -8,6 +8,7 @@
 use std::{
     cell::UnsafeCell,
     fmt,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
     panic::{Location, RefUnwindSafe, UnwindSafe},
     sync::{
@@ -60,6 +61,8 @@ pub struct MutexGuard<'a, T: ?Sized> {
     panicking: bool,
     /// Where the lock was taken: a destructor does not know where it is called.
     location: &'static Location<'static>,
+    /// May be shared and sent where `std`'s may.
+    kin: PhantomData<std::sync::MutexGuard<'a, T>>,
 }
 
 impl Raw {
@@ -206,7 +209,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn guard<'a>(&'a self, grip: Grip<'a>, location: &'static Location<'static>) -> MutexGuard<'a, T> {
-        MutexGuard { mutex: self, grip: Some(grip), panicking: engine::panicking(), location }
+        MutexGuard { mutex: self, grip: Some(grip), panicking: engine::panicking(), location, kin: PhantomData }
     }
 }
 

@@ -9,6 +9,7 @@
 use std::{
     cell::UnsafeCell,
     fmt,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
     panic::{Location, RefUnwindSafe, UnwindSafe},
     sync::{
@@ -109,6 +110,8 @@ fn writer(word: usize) -> Option<usize> {
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
     location: &'static Location<'static>,
+    /// May be shared and sent where `std`'s may.
+    kin: PhantomData<std::sync::RwLockReadGuard<'a, T>>,
 }
 
 /// Releases the lock when it is dropped.
@@ -117,6 +120,8 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
     /// A panic was unwinding when the lock was taken: it is not this lock's.
     panicking: bool,
     location: &'static Location<'static>,
+    /// As above.
+    kin: PhantomData<std::sync::RwLockWriteGuard<'a, T>>,
 }
 
 impl<T> RwLock<T> {
@@ -156,7 +161,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         let location = Location::caller();
         engine::perform(Call::new(self.object, "read", location), |_| self.lock.acquire(reader), |()| self.lock.told());
-        self.lock.checked(RwLockReadGuard { lock: self, location })
+        self.lock.checked(RwLockReadGuard { lock: self, location, kin: PhantomData })
     }
 
     /// Takes a share of the lock if nobody writes.
@@ -167,7 +172,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         let location = Location::caller();
         if self.attempt("try_read", location, reader) {
-            Ok(self.lock.checked(RwLockReadGuard { lock: self, location })?)
+            Ok(self.lock.checked(RwLockReadGuard { lock: self, location, kin: PhantomData })?)
         } else {
             Err(TryLockError::WouldBlock)
         }
@@ -239,7 +244,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn writing(&self, location: &'static Location<'static>) -> RwLockWriteGuard<'_, T> {
-        RwLockWriteGuard { lock: self, panicking: engine::panicking(), location }
+        RwLockWriteGuard { lock: self, panicking: engine::panicking(), location, kin: PhantomData }
     }
 
     fn release(&self, operation: &'static str, holder: usize, poisons: bool, location: &'static Location<'static>) {

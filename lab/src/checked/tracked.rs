@@ -35,6 +35,14 @@ pub struct Tracked<T> {
     created: &'static Location<'static>,
 }
 
+/// What is done with a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Look,
+    Write,
+    Drop,
+}
+
 impl<T> Tracked<T> {
     /// Watches `value`. Not `const`.
     #[track_caller]
@@ -50,7 +58,7 @@ impl<T> Tracked<T> {
     /// Looks at the value.
     #[track_caller]
     pub fn get(&self) -> &T {
-        self.access("get", Location::caller(), false);
+        self.access("get", Location::caller(), Access::Look);
         &self.value
     }
 
@@ -58,17 +66,20 @@ impl<T> Tracked<T> {
     #[track_caller]
     pub fn into_inner(self) -> T {
         let mut this = ManuallyDrop::new(self);
-        this.access("into_inner", Location::caller(), true);
+        this.access("into_inner", Location::caller(), Access::Drop);
         // SAFETY: `this` is not dropped, and is not used again.
         unsafe { ManuallyDrop::take(&mut this.value) }
     }
 
-    fn access(&self, operation: &'static str, location: &'static Location<'static>, drops: bool) {
+    fn access(&self, operation: &'static str, location: &'static Location<'static>, access: Access) {
         // A number that no value has stands for a value that is gone.
         let (object, life) = if self.check == !self.life { (self.object, self.life) } else { (Object::NONE, usize::MAX) };
         let act = |_| {
-            engine::use_life(life, drops, location);
-            CELLS.with_borrow(|cells| if drops { cells[life].with_mut(|_| ()) } else { cells[life].with(|_| ()) });
+            engine::use_life(life, access == Access::Drop, location);
+            CELLS.with_borrow(|cells| match access {
+                Access::Look => cells[life].with(|_| ()),
+                Access::Write | Access::Drop => cells[life].with_mut(|_| ()),
+            });
         };
         engine::perform(Call::new(object, operation, location), act, |()| Outcome::Done);
     }
@@ -77,7 +88,7 @@ impl<T> Tracked<T> {
 impl<T> Drop for Tracked<T> {
     fn drop(&mut self) {
         let location = engine::last_place(self.created);
-        self.access("drop", location, true);
+        self.access("drop", location, Access::Drop);
         // SAFETY: this is its first drop, or the model would have ended.
         unsafe { ManuallyDrop::drop(&mut self.value) };
     }
@@ -95,7 +106,7 @@ impl<T> Deref for Tracked<T> {
 impl<T> DerefMut for Tracked<T> {
     #[track_caller]
     fn deref_mut(&mut self) -> &mut T {
-        self.access("get", Location::caller(), false);
+        self.access("get_mut", Location::caller(), Access::Write);
         &mut self.value
     }
 }

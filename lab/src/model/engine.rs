@@ -303,7 +303,8 @@ pub(crate) fn close_region() {
 
 /// A panic begins that no hook sees.
 pub(crate) fn resume(payload: &(dyn Any + Send), location: &'static Location<'static>) {
-    if inside() && !matches!(with(|engine| engine.panicked("resume_unwind", payload, Some(location))), Panic::Caught) {
+    // A second panic aborts the process, as `std` has it: see `Panic::Twice`.
+    if inside() && matches!(with(|engine| engine.panicked("resume_unwind", payload, Some(location))), Panic::Fatal) {
         halt();
     }
 }

@@ -48,7 +48,10 @@ impl Call {
             ) => false,
             ("compare_exchange" | "compare_exchange_weak", Outcome::Failed(_)) => false,
             ("compare_exchange" | "compare_exchange_weak", _) => self.arguments[0] != self.arguments[1],
-            ("swap", Outcome::Gave(old)) => self.arguments[0] != old,
+            (operation, Outcome::Gave(old)) if operation == "swap" || operation.starts_with("fetch_") => {
+                made_of(operation, old, self.arguments[0]) != Some(old)
+            }
+            ("try_send" | "try_recv", Outcome::Gave(Value::Text(told))) => told == "Ok",
             ("try_lock" | "try_read" | "try_write", Outcome::Gave(Value::Text(told))) => told != "WouldBlock",
             _ => true,
         }
@@ -58,6 +61,29 @@ impl Call {
     pub(crate) fn ordering(mut self, ordering: Ordering) -> Self {
         self.orderings[0] = Some(ordering);
         self
+    }
+}
+
+/// What a read-modify-write makes of the old value; `None` where that depends on the width of the word.
+fn made_of(operation: &str, old: Value, argument: Value) -> Option<Value> {
+    match (operation, old, argument) {
+        ("swap", _, new) => Some(new),
+        ("fetch_or", Value::Bool(old), Value::Bool(other)) => Some(Value::Bool(old | other)),
+        ("fetch_and", Value::Bool(old), Value::Bool(other)) => Some(Value::Bool(old & other)),
+        ("fetch_xor", Value::Bool(old), Value::Bool(other)) => Some(Value::Bool(old ^ other)),
+        ("fetch_nand", Value::Bool(old), Value::Bool(other)) => Some(Value::Bool(!(old & other))),
+        ("fetch_or", Value::Unsigned(old), Value::Unsigned(other)) => Some(Value::Unsigned(old | other)),
+        ("fetch_and", Value::Unsigned(old), Value::Unsigned(other)) => Some(Value::Unsigned(old & other)),
+        ("fetch_xor", Value::Unsigned(old), Value::Unsigned(other)) => Some(Value::Unsigned(old ^ other)),
+        ("fetch_max", Value::Unsigned(old), Value::Unsigned(other)) => Some(Value::Unsigned(old.max(other))),
+        ("fetch_min", Value::Unsigned(old), Value::Unsigned(other)) => Some(Value::Unsigned(old.min(other))),
+        ("fetch_or", Value::Signed(old), Value::Signed(other)) => Some(Value::Signed(old | other)),
+        ("fetch_and", Value::Signed(old), Value::Signed(other)) => Some(Value::Signed(old & other)),
+        ("fetch_xor", Value::Signed(old), Value::Signed(other)) => Some(Value::Signed(old ^ other)),
+        ("fetch_max", Value::Signed(old), Value::Signed(other)) => Some(Value::Signed(old.max(other))),
+        ("fetch_min", Value::Signed(old), Value::Signed(other)) => Some(Value::Signed(old.min(other))),
+        ("fetch_add" | "fetch_sub", old, Value::Unsigned(0) | Value::Signed(0)) => Some(old),
+        _ => None,
     }
 }
 
