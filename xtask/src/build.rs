@@ -211,8 +211,12 @@ pub fn without_colour(text: &str) -> String {
 pub fn keep_program(program: &Path, folder: &Path, name: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let kept = folder.join(name).with_extension(program.extension().unwrap_or(OsStr::new("")));
-    // A running copy cannot be written over, but it can be unlinked.
-    let _missing = std::fs::remove_file(&kept);
-    std::fs::copy(program, &kept).with_context(|| format!("cannot write {}", kept.display()))?;
+    // Renamed into its place, so that another command never starts half a program. A copy that runs goes on as it was.
+    let attempt = || -> std::io::Result<()> {
+        let copy = tempfile::NamedTempFile::new_in(folder)?.into_temp_path();
+        std::fs::copy(program, &copy)?;
+        Ok(copy.persist(&kept)?)
+    };
+    attempt().with_context(|| format!("cannot write {}", kept.display()))?;
     Ok(kept)
 }

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs::{self, File},
+    io::{Read, Seek},
     path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
@@ -28,6 +29,9 @@ use crate::{
 
 /// The seed of every input, unless a command is given another.
 pub const SEED: u64 = 2026;
+
+/// What one test may record, in bytes: its process could write without end.
+const MOST_EVIDENCE: u64 = 16 << 20;
 
 /// One piece of code to be checked.
 #[derive(Debug)]
@@ -465,7 +469,7 @@ fn summary_of(check: &str, passed: usize, cases: &[CaseResult]) -> String {
     let noun = if check == "model" { "models" } else { "tests" };
     let mut summary = format!("{passed} of {} {noun} pass", cases.len());
     let reports: Vec<Report> = cases.iter().flat_map(CaseResult::models).collect();
-    let executions: u64 = reports.iter().map(Report::executions).sum();
+    let executions: u64 = reports.iter().map(Report::executions).fold(0, u64::saturating_add);
     if executions > 0 {
         summary.push_str(&format!("; {executions} executions explored"));
     }
@@ -483,9 +487,17 @@ fn list_tests(program: &Path, folder: &Path) -> Result<Result<Vec<String>, Strin
     let arguments = vec!["--list".into(), "--format".into(), "terse".into()];
     let finished = Run { program, arguments, folder, environment: Vec::new(), limit: Duration::from_secs(20) }.finish()?;
     Ok(match finished.end {
-        End::Exited(0) => Ok(finished.stdout.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect()),
+        End::Exited(0) => Ok(names_in(&finished.stdout)),
         end => Err(format!("{}\n{}", end_in_words(end, 20.0), last_lines(&finished.stderr, 20))),
     })
+}
+
+/// The names in what a test executable lists. Code under test can print there too: what no test can be called is none.
+fn names_in(listed: &str) -> Vec<String> {
+    let is_name = |name: &&str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
+    };
+    listed.lines().filter_map(|line| line.strip_suffix(": test")).filter(is_name).map(String::from).collect()
 }
 
 /// Runs `job` for each item, as many at a time as there are cores, and keeps their order.
@@ -516,20 +528,43 @@ impl Suite {
     /// # Errors
     /// If it cannot be run at all.
     pub fn run(&self, name: &str, mut environment: Vec<(&'static str, OsString)>) -> Result<CaseResult> {
-        let evidence = tempfile::NamedTempFile::new_in(&self.scratch)
+        let mut evidence = tempfile::NamedTempFile::new_in(&self.scratch)
             .with_context(|| format!("cannot write in {}", self.scratch.display()))?;
         let arguments = vec!["--exact".into(), name.into(), "--nocapture".into(), "--test-threads=1".into()];
         environment.push((lab::evidence::FILE_VARIABLE, evidence.path().into()));
         let run = Run { program: &self.program, arguments, folder: &self.folder, environment, limit: self.limit };
         let finished = run.finish()?;
-        let records = fs::read_to_string(evidence.path()).unwrap_or_default();
-        let records = records.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok()).collect();
+        let records = recorded(evidence.as_file_mut(), MOST_EVIDENCE)
+            .with_context(|| format!("cannot read {}", evidence.path().display()))?;
         // Exit code 0 alone proves nothing: `exit(0)` in the code under test would be a pass.
         let ran = finished.stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed;"));
-        let verdict = if finished.end == End::Exited(0) && ran { Verdict::Pass } else { Verdict::Fail };
-        let message = (verdict != Verdict::Pass).then(|| why_it_failed(&finished, self.limit.as_secs_f64()));
-        Ok(CaseResult { name: name.to_owned(), verdict, seconds: finished.seconds, message, records })
+        let verdict =
+            if finished.end == End::Exited(0) && ran && records.is_some() { Verdict::Pass } else { Verdict::Fail };
+        let message = (verdict != Verdict::Pass).then(|| match records {
+            Some(_) => why_it_failed(&finished, self.limit.as_secs_f64()),
+            None => format!("it recorded more than {} MiB of evidence: nothing of that was read", MOST_EVIDENCE >> 20),
+        });
+        Ok(CaseResult {
+            name: name.to_owned(),
+            verdict,
+            seconds: finished.seconds,
+            message,
+            records: records.unwrap_or_default(),
+        })
     }
+}
+
+/// The records in a file of evidence, read through the handle that was there before the test: whatever the test put at its
+/// path, a pipe or a link, is never opened. `None` where there are more than `most` bytes.
+fn recorded(file: &mut File, most: u64) -> std::io::Result<Option<Vec<Record>>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
 }
 
 /// What a learner needs to know of a test that did not pass.
@@ -656,6 +691,40 @@ mod tests {
         assert_eq!(summary_of("model", 1, &[model(false)]), "1 of 1 models pass; 7 executions explored");
         let said = "2 of 2 models pass; 14 executions explored; 1 model only up to 2 preemptions";
         assert_eq!(summary_of("model", 2, &[model(false), model(true)]), said);
+    }
+
+    #[test]
+    fn forged_numbers_overflow_nothing() {
+        let pass = serde_json::json!({ "name": "interleavings", "executions": u64::MAX, "seconds": 0.1 });
+        let data = serde_json::json!({
+            "name": "m", "verdict": "pass", "passes": [pass, pass], "preemption_bound": null, "cut": false, "reached": {},
+            "failure": null
+        });
+        let forged = CaseResult { records: vec![Record { kind: "model".into(), data }], ..case("m", Verdict::Pass) };
+        let said = format!("2 of 2 models pass; {} executions explored", u64::MAX);
+        assert_eq!(summary_of("model", 2, &[forged.clone(), forged]), said);
+    }
+
+    #[test]
+    fn evidence_is_read_through_its_handle_and_up_to_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("evidence");
+        fs::write(&path, b"{\"kind\":\"odd \xff\",\"data\":1}\nno record\n{\"kind\":\"b\",\"data\":2}\n").unwrap();
+        let mut file = File::open(&path).unwrap();
+        // What is put at the path is not opened.
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let records = recorded(&mut file, 1000).unwrap().unwrap();
+        assert_eq!(records.iter().map(|record| record.kind.as_str()).collect::<Vec<_>>(), ["odd \u{fffd}", "b"]);
+        let length = file.metadata().unwrap().len();
+        assert!(recorded(&mut file, length).unwrap().is_some());
+        assert_eq!(recorded(&mut file, length - 1).unwrap(), None);
+    }
+
+    #[test]
+    fn what_no_test_can_be_called_is_not_listed() {
+        let listed = "a_1: test\nm::b: test\nc d: test\n\u{1b}[2Je: test\n../f: test\n: test\nnoise\ng: bench\n";
+        assert_eq!(names_in(listed), ["a_1", "m::b"]);
     }
 
     fn case(name: &str, verdict: Verdict) -> CaseResult {

@@ -218,7 +218,7 @@ fn said(result: &CheckResult) -> String {
 /// Most weakenings are caught by the smallest model that there is. By executions, not by seconds: so that every run tells the
 /// same.
 fn smallest_first(mut cases: Vec<CaseResult>) -> Vec<String> {
-    cases.sort_by_key(|case| case.models().iter().map(Report::executions).sum::<u64>());
+    cases.sort_by_key(|case| case.models().iter().map(Report::executions).fold(0, u64::saturating_add));
     cases.into_iter().map(|case| case.name).collect()
 }
 

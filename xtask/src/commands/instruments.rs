@@ -188,16 +188,17 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         series.iter_mut().filter(|series| series.contender != "baseline").for_each(|series| series.threads = vec![threads]);
     }
     let size = series.first().map_or(spec.full, |series| series.size);
-    let (folder, failures) = curves::run_criterion(catalog, series)?;
-    for failure in &failures {
+    let benched = curves::run_criterion(catalog, series)?;
+    let all_timed = benched.failures.is_empty();
+    for failure in &benched.failures {
         screen::warn(failure);
     }
-    let Some(curves) = curves::read(&folder, exercise, &spec, size, &failures)? else {
+    let Some(curves) = curves::read(&benched.folder(), exercise, &spec, size, &benched.failures)? else {
         return Ok(failed(exercise, &anyhow::anyhow!("Criterion stored no sample")));
     };
     if json {
         screen::json(&curves);
-        return Ok(code(failures.is_empty()));
+        return Ok(code(all_timed));
     }
     say(format!("{}: {size} {}, {samples} samples each", bold(&exercise.name), spec.size_unit));
     let median = |samples: &[f64]| median_interval(samples.to_vec());
@@ -219,6 +220,8 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     for line in table(&lines) {
         say(line);
     }
-    say(faint(format!("Criterion's own files: {}", folder.display())));
-    Ok(code(failures.is_empty()))
+    if let Some(folder) = benched.keep(catalog, exercise) {
+        say(faint(format!("Criterion's own files: {}", folder.display())));
+    }
+    Ok(code(all_timed))
 }

@@ -163,8 +163,9 @@ fn benched(
     let labelled: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
     let samples = if checker.quick { 10 } else { 12 };
     let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, samples)?;
-    let (folder, failures) = curves::run_criterion(checker.catalog, series)?;
-    Ok((curves::read(&folder, exercise, &spec, checker.size(&spec), &failures)?, failures))
+    let benched = curves::run_criterion(checker.catalog, series)?;
+    let curves = curves::read(&benched.folder(), exercise, &spec, checker.size(&spec), &benched.failures)?;
+    Ok((curves, benched.failures))
 }
 
 /// What the report lacks. Only the learner's program can be to blame for that; the course's own is the course's fault.
