@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use lab::workload::{Setup, Spec};
 
-use super::{OnOne, Usage, code, find};
+use super::{OnOne, Usage, code, code_for, find};
 use crate::{
     catalog::{Catalog, Exercise},
     check::{Candidate, Checker, Purpose, SEED, on_how_many, threads_for},
@@ -25,16 +25,20 @@ fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
     catalog.reference(exercise).ok_or_else(|| Usage("this checkout has no solutions".into()).into())
 }
 
-/// The program of a candidate, or exit code 1 after rustc's own words.
-fn built(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Option<PathBuf>> {
-    match candidate.workload(catalog)? {
-        Ok(program) => Ok(Some(program)),
-        Err(words) => {
-            screen::warn(&words);
-            screen::warn(format!("it does not compile; mend it, then: cargo xtask check {}", candidate.exercise.name));
-            Ok(None)
-        }
+/// The program of a candidate, or the exit code after rustc's own words.
+fn built(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Result<PathBuf, ExitCode>> {
+    let why = match candidate.workload(catalog)? {
+        Ok(program) => return Ok(Ok(program)),
+        Err(why) => why,
+    };
+    screen::warn(&why);
+    let name = &candidate.exercise.name;
+    if why.verdict == Verdict::Fail {
+        screen::warn(format!("it does not compile; mend it, then: cargo xtask check {name}"));
+    } else {
+        screen::warn(format!("{}; see what this machine lacks: cargo xtask doctor", why.summary()));
     }
+    Ok(Err(code_for(why.verdict == Verdict::Fail, why.verdict == Verdict::Error)))
 }
 
 fn setup(exercise: &Exercise, spec: &Spec, on: &OnOne) -> Setup {
@@ -54,7 +58,10 @@ fn failed(exercise: &Exercise, error: &anyhow::Error) -> ExitCode {
 pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let own = candidate(catalog, on)?;
     let exercise = own.exercise;
-    let Some(program) = built(catalog, &own)? else { return Ok(code(false)) };
+    let program = match built(catalog, &own)? {
+        Ok(program) => program,
+        Err(code) => return Ok(code),
+    };
     let mut workload = match Workload::start(&program, None, &[], exercise.limit("speed")) {
         Ok(workload) => workload,
         Err(error) => return Ok(failed(exercise, &error)),
@@ -104,7 +111,10 @@ pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
 pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let own = candidate(catalog, on)?;
     let exercise = own.exercise;
-    let Some(program) = built(catalog, &own)? else { return Ok(code(false)) };
+    let program = match built(catalog, &own)? {
+        Ok(program) => program,
+        Err(code) => return Ok(code),
+    };
     let spec = match Workload::start(&program, None, &[], exercise.limit("speed")) {
         Ok(workload) => workload.spec.clone(),
         Err(error) => return Ok(failed(exercise, &error)),
@@ -143,9 +153,10 @@ pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         return Err(Usage(format!("{} counts no work and span", own.exercise.name)).into());
     }
     let result = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict }.one(&own, "span", None)?;
+    let exit = code_for(result.verdict == Verdict::Fail, result.verdict != Verdict::Pass);
     if json {
         screen::json(&result);
-        return Ok(code(result.verdict == Verdict::Pass));
+        return Ok(exit);
     }
     say(format!("{}: {}", bold(&own.exercise.name), result.summary));
     if let Some(Evidence::Span(span)) = &result.evidence {
@@ -165,17 +176,20 @@ pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     for case in result.cases {
         say(case.message.unwrap_or_default());
     }
-    Ok(code(result.verdict == Verdict::Pass))
+    Ok(exit)
 }
 
 /// Criterion's groups of one exercise.
 pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let own = candidate(catalog, on)?;
     let exercise = own.exercise;
-    let Some(program) = built(catalog, &own)? else { return Ok(code(false)) };
+    let program = match built(catalog, &own)? {
+        Ok(program) => program,
+        Err(code) => return Ok(code),
+    };
     let mut programs = vec![(own.subject.to_string(), program)];
     if let Some(reference) = catalog.reference(exercise).filter(|_| !on.solution)
-        && let Some(program) = built(catalog, &reference)?
+        && let Ok(program) = built(catalog, &reference)?
     {
         programs.insert(0, ("reference".into(), program));
     }

@@ -91,7 +91,7 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
     let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose };
     let mut exercises = Vec::new();
     for (exercise, candidates) in &subjects {
-        exercises.push(one(&checker, exercise, candidates, out, &mut progress)?);
+        exercises.push(one(&checker, exercise, candidates, out, &mut progress));
     }
     drop(progress);
     let command = if options.quick { "report --quick" } else { "report" };
@@ -104,12 +104,30 @@ fn one(
     candidates: &[Candidate<'_>],
     out: &Path,
     progress: &mut Progress,
-) -> Result<ExerciseResult> {
+) -> ExerciseResult {
     let catalog = checker.catalog;
     let mut checked = Vec::new();
     let mut programs = Vec::new();
+    let mut notes = Vec::new();
+    // What keeps one from being checked is told in the report, and everything else in it stands.
+    let lost = |candidate: &Candidate<'_>, lacks: &str, error: &anyhow::Error| Note {
+        what: format!("{} was not {lacks}: {error:#}", candidate.subject),
+        verdict: Verdict::Error,
+    };
     for candidate in candidates {
-        let subject = checker.all(candidate, |_| progress.step())?;
+        let mut made = 0;
+        let step = |_: &str| {
+            made += 1;
+            progress.step();
+        };
+        let subject = match checker.all(candidate, step) {
+            Ok(subject) => subject,
+            Err(error) => {
+                notes.push(lost(candidate, "checked", &error));
+                progress.skip(exercise.checks().len() - made);
+                continue;
+            }
+        };
         // What gives wrong output or does not run is neither timed nor traced: the checks say why.
         let runs = subject
             .checks
@@ -117,13 +135,18 @@ fn one(
             .filter(|check| check.check != "model")
             .all(|check| !check.cases.iter().any(|case| case.verdict == Verdict::Fail));
         checked.push(subject);
-        if let (true, Ok(program)) = (runs, candidate.workload(catalog)?) {
-            programs.push((candidate.subject, program));
+        if !runs {
+            continue;
+        }
+        match candidate.workload(catalog) {
+            Ok(Ok(program)) => programs.push((candidate.subject, program)),
+            // The checks say why.
+            Ok(Err(_)) => {}
+            Err(error) => notes.push(lost(candidate, "timed", &error)),
         }
     }
-    let mut result = exercise_result(exercise, checked);
+    let mut result = ExerciseResult { notes, ..exercise_result(exercise, checked) };
 
-    // Whatever goes wrong from here on is told in the report, and everything else in it stands.
     progress.step();
     // The learner's run where there is one: it is what one wants to see.
     if let Some((subject, program)) = programs.last() {
@@ -143,7 +166,7 @@ fn one(
             Err(error) => result.notes.push(note(&Failure::new("the workload", &error), "timed")),
         }
     }
-    Ok(result)
+    result
 }
 
 fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program: &Path, out: &Path) -> Result<TraceResult> {
@@ -187,12 +210,25 @@ fn draw(results: &Results, out: &Path) -> Result<()> {
         }
     }
     let charts = out.join("charts");
-    // A chart of an earlier report that this one does not draw must not be taken for its own.
-    let _missing = fs::remove_dir_all(&charts);
-    for (name, drawn) in page::charts(results, &timelines) {
+    let drawn = page::charts(results, &timelines);
+    remove_old(&charts, |name| drawn.contains_key(name))?;
+    for (name, drawn) in &drawn {
         write_whole(&charts.join(name), drawn.as_bytes())?;
     }
     write_whole(&out.join("index.html"), page::render(results, &timelines).as_bytes())
+}
+
+/// A chart of an earlier report that this one does not draw must not be taken for its own. What a report never writes stays:
+/// `--out` can name any folder.
+fn remove_old(charts: &Path, drawn: impl Fn(&str) -> bool) -> Result<()> {
+    let Ok(entries) = fs::read_dir(charts) else { return Ok(()) };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if ["-speedup.svg", "-timeline.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}, a chart of an earlier report", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn summary(results: &Results) {
@@ -212,4 +248,22 @@ fn summary(results: &Results) {
         exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), note.what)));
     }
     say(format!("{} on {} cores", seconds(results.seconds), results.machine.cores));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_charts_of_an_earlier_report_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "mine.svg", "notes.txt"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_old(folder.path(), |name| name == "a-speedup.svg").unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a-speedup.svg", "mine.svg", "notes.txt"]);
+        remove_old(&folder.path().join("missing"), |_| false).unwrap();
+    }
 }
