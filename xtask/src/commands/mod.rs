@@ -157,7 +157,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
         Some(Command::Verify { exercises, orderings: false }) => verify::verify(&catalog, &exercises, json),
         Some(Command::Doctor) => doctor::doctor(&catalog, json),
-        Some(Command::Ci) => ci::ci(&catalog),
+        Some(Command::Ci) => ci::ci(&catalog, json),
     }
 }
 
