@@ -137,6 +137,8 @@ fn failing_models_are_found_whatever_their_records_hold() {
         case("unfinished", Verdict::Fail, report(Some(unfinished))),
         case("of_another_version", Verdict::Fail, json!("unknown")),
         case("stopped", Verdict::Fail, report(None)),
+        // What does not compile is no model.
+        CaseResult { records: Vec::new(), ..case("compiles", Verdict::Fail, json!(null)) },
     ]));
     let seen: Vec<_> = models
         .iter()

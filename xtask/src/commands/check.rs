@@ -107,7 +107,7 @@ pub fn show(subject: &SubjectResult, exercise: &Exercise) {
             Verdict::NotMeasurable | Verdict::Error => "no points lost".into(),
         };
         let took = faint(format!("({})", seconds(check.seconds)));
-        say(format!("  {:6} {}  {points}  {} {took}", check.check, verdict(check.verdict, 14), check.summary));
+        say(format!("  {:6} {}  {points}  {} {took}", check.check, verdict(check.verdict, 14), printable(&check.summary)));
     }
     show_failures(subject, exercise);
     say(format!("  {} of {} points", bold(points(subject.points)), points(subject.max_points)));
@@ -170,7 +170,8 @@ fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Resul
     let name = &exercise.name;
     let checks: Vec<_> =
         results.exercises.iter().flat_map(|exercise| &exercise.subjects).flat_map(|subject| &subject.checks).collect();
-    let compiles = !checks.iter().flat_map(|check| &check.cases).any(|case| case.name == "compiles");
+    let compiles =
+        !checks.iter().flat_map(|check| &check.cases).any(|case| case.name == "compiles" && case.verdict == Verdict::Fail);
     let failing = checks.iter().find(|check| check.verdict == Verdict::Fail);
     let faulty = checks.iter().find(|check| check.verdict == Verdict::Error);
     say("");

@@ -8,7 +8,7 @@ use lab::workload::{Setup, Spec};
 use super::{OnOne, Usage, code, code_for, find};
 use crate::{
     catalog::{Catalog, Exercise},
-    check::{Candidate, Checker, Purpose, SEED, on_how_many, threads_for},
+    check::{Candidate, Checker, Purpose, SEED, on_how_many, printable, threads_for},
     curves,
     driver::Workload,
     measure::median_interval,
@@ -49,7 +49,7 @@ fn setup(exercise: &Exercise, spec: &Spec, on: &OnOne) -> Setup {
 
 /// Prints what kept a workload from its end, with exit code 1: it is the program's failure, not the runner's.
 fn failed(exercise: &Exercise, error: &anyhow::Error) -> ExitCode {
-    screen::warn(format!("{error:#}"));
+    screen::warn(printable(&format!("{error:#}")));
     screen::warn(format!("see which test it fails: cargo xtask check {}", exercise.name));
     code(false)
 }
@@ -158,7 +158,7 @@ pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         screen::json(&result);
         return Ok(exit);
     }
-    say(format!("{}: {}", bold(&own.exercise.name), result.summary));
+    say(format!("{}: {}", bold(&own.exercise.name), printable(&result.summary)));
     if let Some(Evidence::Span(span)) = &result.evidence {
         let figure = |name: &str, value: String| vec![format!("  {name}"), value];
         let per = |span_units: u64| span.work as f64 / span_units.max(1) as f64;
@@ -205,7 +205,7 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let benched = curves::run_criterion(catalog, series)?;
     let all_timed = benched.failures.is_empty();
     for failure in &benched.failures {
-        screen::warn(failure);
+        screen::warn(printable(&failure.to_string()));
     }
     let Some(curves) = curves::read(&benched.folder(), exercise, &spec, size, &benched.failures)? else {
         return Ok(failed(exercise, &anyhow::anyhow!("Criterion stored no sample")));

@@ -14,7 +14,7 @@ use super::{check::exercise_result, code_of, select};
 use crate::{
     catalog::{Catalog, Exercise},
     chart::timeline::Timeline,
-    check::{Candidate, Checker, Purpose, SEED, threads_for},
+    check::{Candidate, Checker, Purpose, SEED, printable, threads_for},
     curves::{self, Failure},
     driver::Workload,
     machine::Begun,
@@ -133,7 +133,7 @@ fn one(
             .checks
             .iter()
             .filter(|check| check.check != "model")
-            .all(|check| !check.cases.iter().any(|case| case.verdict == Verdict::Fail));
+            .all(|check| !check.cases.iter().any(|case| matches!(case.verdict, Verdict::Fail | Verdict::Error)));
         checked.push(subject);
         if !runs {
             continue;
@@ -245,7 +245,7 @@ fn summary(results: &Results) {
         say(line);
     }
     for exercise in &results.exercises {
-        exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), note.what)));
+        exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), printable(&note.what))));
     }
     say(format!("{} on {} cores", seconds(results.seconds), results.machine.cores));
 }
