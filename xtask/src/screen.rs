@@ -171,9 +171,9 @@ impl Progress {
         self.running = Some((step, Instant::now()));
     }
 
-    /// The next `count` steps are not made.
+    /// The running step broke off, and the next `count` are not made: how long that took tells nothing about another time.
     pub fn skip(&mut self, count: usize) {
-        self.end_step();
+        self.running = None;
         self.next = self.next.saturating_add(count).min(self.steps.len());
     }
 
