@@ -7,21 +7,22 @@
 
 use std::{env, fs, process::ExitCode, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use xtask::{
     catalog::{Catalog, find_root},
-    check::{SEED, on_how_many},
+    check::{Candidate, SEED, on_how_many},
     curves::{self, Failure, PLAN_VARIABLE, Plan, Series},
     driver::Workload,
     process::end_children_on_signals,
+    screen::warn,
 };
 
 fn main() -> ExitCode {
     match bench() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            warn(format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -44,19 +45,34 @@ fn bench() -> Result<()> {
     let mut failures = Vec::new();
     let all = match &plan {
         Some(plan) => &plan.series,
-        None => &every_reference()?,
+        None => &every_reference(&mut failures)?,
     };
     // One that fails takes no other with it.
     for series in all {
         if let Err(error) = bench_series(&mut criterion, series) {
-            failures.push(Failure::new(&series.contender, &error));
+            failures.push((series.exercise.clone(), Failure::new(&series.contender, &error)));
         }
     }
     criterion.final_summary();
-    match (plan, failures.first()) {
-        (Some(plan), _) => fs::write(plan.failures, serde_json::to_vec(&failures)?).context("cannot write the failures"),
-        (None, Some(failure)) => bail!("{failure}"),
-        (None, None) => Ok(()),
+    match plan {
+        Some(plan) => {
+            let failures: Vec<_> = failures.into_iter().map(|(_, failure)| failure).collect();
+            fs::write(plan.failures, serde_json::to_vec(&failures)?).context("cannot write the failures")
+        }
+        None => told(&failures),
+    }
+}
+
+/// Prints who was not timed, and why, by exercise.
+fn told(failures: &[(String, Failure)]) -> Result<()> {
+    for (exercise, failure) in failures {
+        warn(format!("{exercise}: {failure}"));
+    }
+    match failures {
+        [] => Ok(()),
+        [(exercise, _), ..] => {
+            bail!("{} not timed; see why: cargo xtask check {exercise} --solution", failures.len())
+        }
     }
 }
 
@@ -67,7 +83,8 @@ fn bench_series(criterion: &mut Criterion, series: &Series) -> Result<()> {
     group.warm_up_time(Duration::from_nanos(1)).measurement_time(Duration::from_nanos(1));
     for &threads in &series.threads {
         let mut failed = None;
-        let mut workload = Workload::start(&series.program, None, &[], series.limit)?;
+        let place = || format!("{} on {}", series.exercise, on_how_many(series.axis, threads));
+        let mut workload = Workload::start(&series.program, None, &[], series.limit).with_context(place)?;
         group.bench_function(BenchmarkId::new(&series.contender, threads), |bencher| {
             bencher.iter_custom(|runs| {
                 let mut total = Duration::ZERO;
@@ -86,14 +103,15 @@ fn bench_series(criterion: &mut Criterion, series: &Series) -> Result<()> {
             });
         });
         if let Some(error) = failed {
-            return Err(error.context(format!("{} on {}", series.exercise, on_how_many(series.axis, threads))));
+            return Err(error.context(place()));
         }
     }
     group.finish();
     Ok(())
 }
 
-fn every_reference() -> Result<Vec<Series>> {
+/// The series of all references; one that cannot be planned is a failure, and takes no other with it.
+fn every_reference(failures: &mut Vec<(String, Failure)>) -> Result<Vec<Series>> {
     let catalog = Catalog::read(&find_root()?)?;
     let mut all = Vec::new();
     // What no filter on the command line can mean need not be built.
@@ -102,11 +120,15 @@ fn every_reference() -> Result<Vec<Series>> {
         |name: &str| filters.is_empty() || filters.iter().any(|filter| filter.contains(name) || name.contains(filter.as_str()));
     for exercise in catalog.exercises.iter().filter(|exercise| may_mean(&exercise.name)) {
         let Some(reference) = catalog.reference(exercise) else { continue };
-        let program = match reference.workload(&catalog)? {
-            Ok(program) => program,
-            Err(words) => anyhow::bail!("{words}"),
-        };
-        all.extend(curves::plan(exercise, &[("reference".into(), program)], SEED, false, 20)?.1);
+        match series_of(&catalog, &reference) {
+            Ok(series) => all.extend(series),
+            Err(error) => failures.push((exercise.name.clone(), Failure::new("reference", &error))),
+        }
     }
     Ok(all)
+}
+
+fn series_of(catalog: &Catalog, reference: &Candidate<'_>) -> Result<Vec<Series>> {
+    let program = reference.workload(catalog)?.map_err(|why| anyhow!("{why}"))?;
+    Ok(curves::plan(reference.exercise, &[("reference".into(), program)], SEED, false, 20)?.1)
 }

@@ -118,10 +118,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many executions were explored, over all searches.
+    /// How many executions were explored, over all searches. A record can be forged: its numbers must not overflow anything.
     #[must_use]
     pub fn executions(&self) -> u64 {
-        self.passes.iter().map(|searched| searched.executions).sum()
+        self.passes.iter().map(|searched| searched.executions).fold(0, u64::saturating_add)
     }
 }
 

@@ -107,7 +107,7 @@ impl Package {
             Part::Model => command.args(["test", "--no-run", "--features", "model", "--test", "model"]),
             Part::Workload => command.args(["build", "--release", "--features", "workload", "--bins"]),
         };
-        command.args(["--package", &self.name, "--message-format", "json-diagnostic-rendered-ansi"]);
+        command.args(["--package", &self.name, "--message-format", "json"]);
         run(command, &self.name)
     }
 
@@ -117,7 +117,7 @@ impl Package {
     /// If cargo cannot be run.
     pub fn lint(&self, as_model: bool) -> Result<Built> {
         let mut command = cargo(&self.workspace, &self.target);
-        command.args(["clippy", "--lib", "--package", &self.name, "--message-format", "json-diagnostic-rendered-ansi"]);
+        command.args(["clippy", "--lib", "--package", &self.name, "--message-format", "json"]);
         if as_model {
             command.args(["--features", "model", "--", "-W", "clippy::disallowed_types", "-W", "clippy::disallowed_methods"]);
         }
@@ -133,14 +133,13 @@ pub fn bench_program(workspace: &Path, target: &Path) -> Result<PathBuf> {
     let mut command = cargo(workspace, target);
     // In the profile in which this runner is built already: what is timed is in other processes.
     command.args(["bench", "--no-run", "--profile", "dev", "--package", "benches", "--bench", "workloads"]);
-    command.args(["--message-format", "json-diagnostic-rendered-ansi"]);
+    command.args(["--message-format", "json"]);
     let built = run(command, "benches")?;
     let program = built.executables.get("workloads").filter(|_| built.good).cloned();
     program.with_context(|| format!("cannot build the benches:\n{}{}", built.said, built.cargo_said))
 }
 
 fn run(mut command: Command, package: &str) -> Result<Built> {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let on_terminal = std::io::stderr().is_terminal();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(if on_terminal { Stdio::inherit() } else { Stdio::piped() });
     let mut group = Group::spawn(&mut command)?;
@@ -154,7 +153,7 @@ fn run(mut command: Command, package: &str) -> Result<Built> {
     });
     let output = group.child().stdout.take().context("cargo has a standard output")?;
     let package = package.to_owned();
-    let reader = thread::spawn(move || read_messages(output, &package, colour));
+    let reader = thread::spawn(move || read_messages(output, &package));
     let status = group.wait_until(Instant::now() + LIMIT).context("cannot wait for cargo")?;
     let timed_out = status.is_none();
     drop(group);
@@ -165,7 +164,7 @@ fn run(mut command: Command, package: &str) -> Result<Built> {
     Ok(built)
 }
 
-fn read_messages(output: impl Read, package: &str, colour: bool) -> Built {
+fn read_messages(output: impl Read, package: &str) -> Built {
     let mut built = Built::default();
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
@@ -176,8 +175,8 @@ fn read_messages(output: impl Read, package: &str, colour: bool) -> Built {
                 built.executables.insert(target.name, executable);
             }
             ("compiler-message", _, _, Some(diagnostic)) if own || diagnostic.level.starts_with("error") => {
-                let rendered = diagnostic.rendered.unwrap_or_default();
-                built.said.push_str(&if colour { rendered } else { without_colour(&rendered) });
+                // It is stored: whoever draws it does so without a terminal.
+                built.said.push_str(&without_colour(&diagnostic.rendered.unwrap_or_default()));
             }
             _ => {}
         }
@@ -211,8 +210,12 @@ pub fn without_colour(text: &str) -> String {
 pub fn keep_program(program: &Path, folder: &Path, name: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let kept = folder.join(name).with_extension(program.extension().unwrap_or(OsStr::new("")));
-    // A running copy cannot be written over, but it can be unlinked.
-    let _missing = std::fs::remove_file(&kept);
-    std::fs::copy(program, &kept).with_context(|| format!("cannot write {}", kept.display()))?;
+    // Renamed into its place, so that another command never starts half a program. A copy that runs goes on as it was.
+    let attempt = || -> std::io::Result<()> {
+        let copy = tempfile::NamedTempFile::new_in(folder)?.into_temp_path();
+        std::fs::copy(program, &copy)?;
+        Ok(copy.persist(&kept)?)
+    };
+    attempt().with_context(|| format!("cannot write {}", kept.display()))?;
     Ok(kept)
 }

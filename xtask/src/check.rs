@@ -2,7 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fmt,
+    fs::{self, File},
+    io::{Read, Seek},
     path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
@@ -28,6 +30,9 @@ use crate::{
 
 /// The seed of every input, unless a command is given another.
 pub const SEED: u64 = 2026;
+
+/// What one test may record, in bytes: its process could write without end.
+const MOST_EVIDENCE: u64 = 16 << 20;
 
 /// One piece of code to be checked.
 #[derive(Debug)]
@@ -97,12 +102,39 @@ impl Catalog {
     }
 }
 
+/// What could not be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotBuilt {
+    /// Why not, in rustc's words where it said something.
+    pub words: String,
+    /// [`Verdict::Fail`] where the code is to blame, [`Verdict::Error`] where rustc said nothing about it.
+    pub verdict: Verdict,
+}
+
+impl NotBuilt {
+    fn of(built: &Built) -> Self {
+        let codes_fault = !built.timed_out && !built.said.trim().is_empty();
+        Self { words: words_of(built), verdict: if codes_fault { Verdict::Fail } else { Verdict::Error } }
+    }
+
+    /// In one sentence.
+    pub fn summary(&self) -> &'static str {
+        if self.verdict == Verdict::Fail { "it does not compile" } else { "it could not be built, by no fault of the code" }
+    }
+}
+
+impl fmt::Display for NotBuilt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
 impl Candidate<'_> {
     /// Builds the workload and puts its program where no other build overwrites it.
     ///
     /// # Errors
-    /// If cargo cannot be run. What does not compile is `Ok(Err(what rustc says))`.
-    pub fn workload(&self, catalog: &Catalog) -> Result<Result<PathBuf, String>> {
+    /// If cargo cannot be run. What is not built is `Ok(Err(why))`.
+    pub fn workload(&self, catalog: &Catalog) -> Result<Result<PathBuf, NotBuilt>> {
         let built = self.package.build(Part::Workload)?;
         let name = format!("{}-workload", self.exercise.name);
         match built.executables.get(&name) {
@@ -110,7 +142,7 @@ impl Candidate<'_> {
                 let kept = format!("{}-{}", self.exercise.name, self.subject);
                 Ok(Ok(build::keep_program(program, &catalog.scratch().join("workloads"), &kept)?))
             }
-            _ => Ok(Err(words_of(&built))),
+            _ => Ok(Err(NotBuilt::of(&built))),
         }
     }
 }
@@ -172,7 +204,7 @@ impl Checker<'_> {
             Part::Model | Part::Workload => "model",
         };
         let Some(program) = built.executables.get(target).filter(|_| built.good) else {
-            return Ok(Err(not_compiled(check, words_of(&built))));
+            return Ok(Err(not_compiled(check, NotBuilt::of(&built))));
         };
         let folder = candidate.package.folder.clone();
         let names = match list_tests(program, &folder)? {
@@ -219,7 +251,7 @@ impl Checker<'_> {
         let about = candidate.exercise.about.span.as_ref().context("an exercise with points for span says how they are given")?;
         let program = match candidate.workload(self.catalog)? {
             Ok(program) => program,
-            Err(words) => return Ok(not_compiled("span", words)),
+            Err(why) => return Ok(not_compiled("span", why)),
         };
         let started = Instant::now();
         let limit = candidate.exercise.limit("span");
@@ -277,14 +309,14 @@ impl Checker<'_> {
             candidate.exercise.about.speed.as_ref().context("an exercise with points for speed says how they are given")?;
         let own = match candidate.workload(self.catalog)? {
             Ok(program) => program,
-            Err(words) => return Ok(not_compiled("speed", words)),
+            Err(why) => return Ok(not_compiled("speed", why)),
         };
         // The opponent and the baseline are the course's own program, which a learner's code cannot touch.
         let (opponent, entry) = match (self.catalog.reference(candidate.exercise), pace.against.as_str()) {
             (Some(reference), against) => match reference.workload(self.catalog)? {
                 Ok(program) => (program, if against == "reference" { "submission" } else { against }),
-                Err(words) => {
-                    return Ok(ended("speed", Verdict::Error, format!("the course's own workload does not compile:\n{words}")));
+                Err(why) => {
+                    return Ok(ended("speed", Verdict::Error, format!("the course's own workload was not built:\n{why}")));
                 }
             },
             (None, "reference") => {
@@ -369,14 +401,10 @@ fn lints(candidate: &Candidate<'_>) -> Result<CheckResult> {
     if built.good && built.said.is_empty() {
         return Ok(ended("lints", Verdict::Pass, "clippy has nothing to say".into()));
     }
-    let case = CaseResult {
-        name: "clippy".into(),
-        verdict: Verdict::Fail,
-        seconds: 0.0,
-        message: Some(words_of(&built)),
-        records: Vec::new(),
-    };
-    Ok(CheckResult { cases: vec![case], ..ended("lints", Verdict::Fail, "clippy has advice".into()) })
+    let NotBuilt { words, verdict } = NotBuilt::of(&built);
+    let summary = if verdict == Verdict::Fail { "clippy has advice" } else { "clippy could not look at it" };
+    let case = CaseResult { name: "clippy".into(), verdict, seconds: 0.0, message: Some(words), records: Vec::new() };
+    Ok(CheckResult { cases: vec![case], ..ended("lints", verdict, summary.into()) })
 }
 
 /// Threads or processes: no more than there are cores. Requests in flight: as many as wanted.
@@ -419,10 +447,10 @@ fn ended(check: &str, verdict: Verdict, summary: String) -> CheckResult {
     }
 }
 
-fn not_compiled(check: &str, words: String) -> CheckResult {
-    let case =
-        CaseResult { name: "compiles".into(), verdict: Verdict::Fail, seconds: 0.0, message: Some(words), records: Vec::new() };
-    CheckResult { cases: vec![case], ..ended(check, Verdict::Fail, "it does not compile".into()) }
+fn not_compiled(check: &str, why: NotBuilt) -> CheckResult {
+    let (verdict, summary) = (why.verdict, why.summary().to_owned());
+    let case = CaseResult { name: "compiles".into(), verdict, seconds: 0.0, message: Some(why.words), records: Vec::new() };
+    CheckResult { cases: vec![case], ..ended(check, verdict, summary) }
 }
 
 /// A fault of the program under test is its failure; anything else is the runner's own.
@@ -444,12 +472,14 @@ fn fault(check: &str, error: anyhow::Error) -> Result<CheckResult> {
     Ok(CheckResult { cases: vec![case], ..ended(check, Verdict::Fail, summary) })
 }
 
+/// It is stored, and printed by whoever reads it: without colours.
 fn words_of(built: &Built) -> String {
-    match (built.timed_out, built.said.trim().is_empty()) {
+    let words = match (built.timed_out, built.said.trim().is_empty()) {
         (true, _) => format!("building took longer than {} minutes and was stopped", build::LIMIT.as_secs() / 60),
         (false, false) => built.said.trim_end().to_owned(),
         (false, true) => format!("cargo could not build it; in its own words:\n{}", last_lines(&built.cargo_said, 20)),
-    }
+    };
+    printable(&words)
 }
 
 /// The share of the points that these cases are worth: what the starter passes already earns nothing, and costs what a
@@ -465,7 +495,7 @@ fn summary_of(check: &str, passed: usize, cases: &[CaseResult]) -> String {
     let noun = if check == "model" { "models" } else { "tests" };
     let mut summary = format!("{passed} of {} {noun} pass", cases.len());
     let reports: Vec<Report> = cases.iter().flat_map(CaseResult::models).collect();
-    let executions: u64 = reports.iter().map(Report::executions).sum();
+    let executions: u64 = reports.iter().map(Report::executions).fold(0, u64::saturating_add);
     if executions > 0 {
         summary.push_str(&format!("; {executions} executions explored"));
     }
@@ -483,9 +513,16 @@ fn list_tests(program: &Path, folder: &Path) -> Result<Result<Vec<String>, Strin
     let arguments = vec!["--list".into(), "--format".into(), "terse".into()];
     let finished = Run { program, arguments, folder, environment: Vec::new(), limit: Duration::from_secs(20) }.finish()?;
     Ok(match finished.end {
-        End::Exited(0) => Ok(finished.stdout.lines().filter_map(|line| line.strip_suffix(": test")).map(String::from).collect()),
+        End::Exited(0) => Ok(names_in(&finished.stdout)),
         end => Err(format!("{}\n{}", end_in_words(end, 20.0), last_lines(&finished.stderr, 20))),
     })
+}
+
+/// The names in what a test executable lists. Code under test can print there too: what no test can be called is none.
+fn names_in(listed: &str) -> Vec<String> {
+    let is_name =
+        |name: &&str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':');
+    listed.lines().filter_map(|line| line.strip_suffix(": test")).filter(is_name).map(String::from).collect()
 }
 
 /// Runs `job` for each item, as many at a time as there are cores, and keeps their order.
@@ -516,20 +553,42 @@ impl Suite {
     /// # Errors
     /// If it cannot be run at all.
     pub fn run(&self, name: &str, mut environment: Vec<(&'static str, OsString)>) -> Result<CaseResult> {
-        let evidence = tempfile::NamedTempFile::new_in(&self.scratch)
+        let mut evidence = tempfile::NamedTempFile::new_in(&self.scratch)
             .with_context(|| format!("cannot write in {}", self.scratch.display()))?;
         let arguments = vec!["--exact".into(), name.into(), "--nocapture".into(), "--test-threads=1".into()];
         environment.push((lab::evidence::FILE_VARIABLE, evidence.path().into()));
         let run = Run { program: &self.program, arguments, folder: &self.folder, environment, limit: self.limit };
         let finished = run.finish()?;
-        let records = fs::read_to_string(evidence.path()).unwrap_or_default();
-        let records = records.lines().filter_map(|line| serde_json::from_str::<Record>(line).ok()).collect();
+        let records = recorded(evidence.as_file_mut(), MOST_EVIDENCE)
+            .with_context(|| format!("cannot read {}", evidence.path().display()))?;
         // Exit code 0 alone proves nothing: `exit(0)` in the code under test would be a pass.
         let ran = finished.stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed;"));
-        let verdict = if finished.end == End::Exited(0) && ran { Verdict::Pass } else { Verdict::Fail };
-        let message = (verdict != Verdict::Pass).then(|| why_it_failed(&finished, self.limit.as_secs_f64()));
-        Ok(CaseResult { name: name.to_owned(), verdict, seconds: finished.seconds, message, records })
+        let verdict = if finished.end == End::Exited(0) && ran && records.is_some() { Verdict::Pass } else { Verdict::Fail };
+        let message = (verdict != Verdict::Pass).then(|| match records {
+            Some(_) => why_it_failed(&finished, self.limit.as_secs_f64()),
+            None => format!("it recorded more than {} MiB of evidence: nothing of that was read", MOST_EVIDENCE >> 20),
+        });
+        Ok(CaseResult {
+            name: name.to_owned(),
+            verdict,
+            seconds: finished.seconds,
+            message,
+            records: records.unwrap_or_default(),
+        })
     }
+}
+
+/// The records in a file of evidence, read through the handle that was there before the test: whatever the test put at its
+/// path, a pipe or a link, is never opened. `None` where there are more than `most` bytes.
+fn recorded(file: &mut File, most: u64) -> std::io::Result<Option<Vec<Record>>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
 }
 
 /// What a learner needs to know of a test that did not pass.
@@ -656,6 +715,49 @@ mod tests {
         assert_eq!(summary_of("model", 1, &[model(false)]), "1 of 1 models pass; 7 executions explored");
         let said = "2 of 2 models pass; 14 executions explored; 1 model only up to 2 preemptions";
         assert_eq!(summary_of("model", 2, &[model(false), model(true)]), said);
+    }
+
+    #[test]
+    fn the_code_is_to_blame_only_for_what_rustc_says_of_it() {
+        let of = |said: &str, timed_out| NotBuilt::of(&Built { said: said.into(), timed_out, ..Built::default() });
+        assert_eq!(of("\u{1b}[31merror\u{1b}[0m: no\n", false), NotBuilt { words: "error: no".into(), verdict: Verdict::Fail });
+        assert_eq!((of(" \n", false).verdict, of("warning: odd", true).verdict), (Verdict::Error, Verdict::Error));
+        let result = not_compiled("tests", of("", false));
+        assert_eq!((result.verdict, result.cases[0].verdict), (Verdict::Error, Verdict::Error));
+    }
+
+    #[test]
+    fn forged_numbers_overflow_nothing() {
+        let pass = serde_json::json!({ "name": "interleavings", "executions": u64::MAX, "seconds": 0.1 });
+        let data = serde_json::json!({
+            "name": "m", "verdict": "pass", "passes": [pass, pass], "preemption_bound": null, "cut": false, "reached": {},
+            "failure": null
+        });
+        let forged = CaseResult { records: vec![Record { kind: "model".into(), data }], ..case("m", Verdict::Pass) };
+        let said = format!("2 of 2 models pass; {} executions explored", u64::MAX);
+        assert_eq!(summary_of("model", 2, &[forged.clone(), forged]), said);
+    }
+
+    #[test]
+    fn evidence_is_read_through_its_handle_and_up_to_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("evidence");
+        fs::write(&path, b"{\"kind\":\"odd \xff\",\"data\":1}\nno record\n{\"kind\":\"b\",\"data\":2}\n").unwrap();
+        let mut file = File::open(&path).unwrap();
+        // What is put at the path is not opened.
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let records = recorded(&mut file, 1000).unwrap().unwrap();
+        assert_eq!(records.iter().map(|record| record.kind.as_str()).collect::<Vec<_>>(), ["odd \u{fffd}", "b"]);
+        let length = file.metadata().unwrap().len();
+        assert!(recorded(&mut file, length).unwrap().is_some());
+        assert_eq!(recorded(&mut file, length - 1).unwrap(), None);
+    }
+
+    #[test]
+    fn what_no_test_can_be_called_is_not_listed() {
+        let listed = "a_1: test\nm::b: test\nc d: test\n\u{1b}[2Je: test\n../f: test\n: test\nnoise\ng: bench\n";
+        assert_eq!(names_in(listed), ["a_1", "m::b"]);
     }
 
     fn case(name: &str, verdict: Verdict) -> CaseResult {

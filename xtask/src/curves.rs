@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use lab::workload::{Axis, Setup, Spec};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::{
     build,
@@ -224,26 +225,51 @@ fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
     serde_json::from_slice(&text).with_context(|| format!("{} is damaged; run cargo bench again", file.display()))
 }
 
-/// Has Criterion time `series`, which are of one exercise; returns the folder of what it stored, and who failed.
+/// What one run of Criterion left.
+#[derive(Debug)]
+pub struct Benched {
+    /// Gone with this value.
+    own: TempDir,
+    /// Who could not be timed.
+    pub failures: Vec<Failure>,
+}
+
+impl Benched {
+    /// Where Criterion stored it.
+    pub fn folder(&self) -> PathBuf {
+        self.own.path().join("criterion")
+    }
+
+    /// Moves Criterion's files of an exercise to where they stay until its next bench; `None` where another bench is just
+    /// doing that.
+    pub fn keep(self, catalog: &Catalog, exercise: &Exercise) -> Option<PathBuf> {
+        let kept = catalog.scratch().join("criterion").join(&exercise.name);
+        fs::create_dir_all(&kept).and_then(|()| fs::remove_dir_all(&kept)).ok()?;
+        fs::rename(self.folder().join(&exercise.name), &kept).ok()?;
+        Some(kept)
+    }
+}
+
+/// Has Criterion time `series`, which are of one exercise, in a folder of its own: two commands at once take nothing of each
+/// other, and nothing that an earlier one stored.
 ///
 /// # Errors
 /// If the bench cannot be built or does not end.
-pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<(PathBuf, Vec<Failure>)> {
-    let folder = catalog.scratch().join("criterion");
-    let plan = catalog.scratch().join("bench-plan.json");
-    let failures = catalog.scratch().join("bench-failures.json");
-    // What an earlier run stored must not be taken for this one's.
-    for exercise in series.iter().map(|series| &series.exercise) {
-        let _missing = fs::remove_dir_all(folder.join(exercise));
-    }
-    let _missing = fs::remove_file(&failures);
+pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<Benched> {
+    let scratch = catalog.scratch();
+    let own = fs::create_dir_all(&scratch)
+        .and_then(|()| tempfile::Builder::new().prefix("bench-").tempdir_in(&scratch))
+        .with_context(|| format!("cannot write in {}", scratch.display()))?;
+    let folder = own.path().join("criterion");
+    let plan = own.path().join("plan.json");
+    let failures = own.path().join("failures.json");
     write_whole(&plan, &serde_json::to_vec(&Plan { series, failures: failures.clone() })?)?;
     let program = build::bench_program(&catalog.root, &catalog.target())?;
-    let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.clone().into())];
+    let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.into())];
     let arguments = vec!["--bench".into()];
     let finished = Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT }.finish()?;
     match finished.end {
-        End::Exited(0) => Ok((folder, parse(&failures)?)),
+        End::Exited(0) => Ok(Benched { failures: parse(&failures)?, own }),
         End::TimedOut => bail!("benching did not end within {} minutes", LIMIT.as_secs() / 60),
         _ => bail!("benching failed:\n{}", finished.stderr.trim_end()),
     }

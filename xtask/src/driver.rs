@@ -292,8 +292,6 @@ impl WaitWatch {
     /// Seconds waited since the start, over all threads seen.
     fn stop(self) -> Option<f64> {
         let last = waits(self.process);
-        self.stop.store(true, Ordering::Relaxed);
-        self.looker.thread().unpark();
         let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         seen.extend(last);
         if seen.is_empty() {
@@ -302,6 +300,14 @@ impl WaitWatch {
         let total: u64 =
             seen.iter().map(|(thread, wait)| wait.saturating_sub(self.before.get(thread).copied().unwrap_or(0))).sum();
         Some(std::time::Duration::from_nanos(total).as_secs_f64())
+    }
+}
+
+impl Drop for WaitWatch {
+    /// Also where the run has failed: a thread that looks on for ever would cost every later run something.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.looker.thread().unpark();
     }
 }
 

@@ -53,7 +53,10 @@ pub fn models(results: &Results) -> Vec<(String, Option<Failing>)> {
             || Failing { model: case.name.clone(), message: case.message.clone().unwrap_or_default(), report: report(case) };
         (case.name.clone(), (case.verdict != Verdict::Pass).then(failing))
     };
-    checks.filter(|check| check.check == "model").flat_map(|check| &check.cases).map(model).collect()
+    // What does not compile has one case that says so, and is no model.
+    let is_model = |case: &&CaseResult| !(case.name == "compiles" && case.records.is_empty());
+    let models = checks.filter(|check| check.check == "model");
+    models.flat_map(|check| check.cases.iter().filter(is_model)).map(model).collect()
 }
 
 /// Writes a failing execution as a picture, as a Chrome trace in logical time and as JSON, each whole or not at all.

@@ -138,24 +138,37 @@ struct Plan {
     armed: Sources,
 }
 
-/// Weakens every ordering of the reference and of the variants of an exercise, telling `step` what it is about to do.
-///
-/// # Errors
-/// If a file cannot be read, is no Rust, a patch does not fit, or cargo cannot be run.
-pub fn weaken(catalog: &Catalog, stage: &Stage<'_>, exercise: &Exercise, mut step: impl FnMut(String)) -> Result<Weakened> {
+/// Weakens every ordering of the reference and of the variants of an exercise, telling `step` what it is about to do. What
+/// keeps it from its end, a file that cannot be read or is no Rust, a patch that does not fit or a cargo that cannot be run, is
+/// a trial that is unproven: what was tried by then stands.
+pub fn weaken(catalog: &Catalog, stage: &Stage<'_>, exercise: &Exercise, step: impl FnMut(String)) -> Weakened {
     let started = Instant::now();
+    let mut trials = Vec::new();
+    if let Err(error) = weaken_all(catalog, stage, exercise, &mut trials, step) {
+        let why = format!("it ended here: {error:#}");
+        trials.push(Trial::unclear("orderings", "-", &Unclear { line: 0, why }));
+    }
+    Weakened { exercise: exercise.path(), trials, seconds: started.elapsed().as_secs_f64() }
+}
+
+fn weaken_all(
+    catalog: &Catalog,
+    stage: &Stage<'_>,
+    exercise: &Exercise,
+    trials: &mut Vec<Trial>,
+    mut step: impl FnMut(String),
+) -> Result<()> {
     let folder = catalog.solution_folder(exercise);
     let reference = sources_in(&folder, exercise)?;
     let mut solutions = vec![("reference".to_owned(), reference.clone())];
     for variant in read_all(&folder)?.into_iter().filter(|planted| planted.fate == Fate::Passes) {
         solutions.push((format!("variant {}", variant.name), variant.sources(exercise, &reference)?));
     }
-    let mut trials = Vec::new();
     for (of, sources) in solutions {
         step(format!("{}: orderings of {of}", exercise.name));
         trials.extend(weaken_one(catalog, stage, exercise, &of, &sources)?);
     }
-    Ok(Weakened { exercise: exercise.path(), trials, seconds: started.elapsed().as_secs_f64() })
+    Ok(())
 }
 
 /// Weakens every ordering of one solution, which is called `of` in what comes back.
@@ -218,7 +231,7 @@ fn said(result: &CheckResult) -> String {
 /// Most weakenings are caught by the smallest model that there is. By executions, not by seconds: so that every run tells the
 /// same.
 fn smallest_first(mut cases: Vec<CaseResult>) -> Vec<String> {
-    cases.sort_by_key(|case| case.models().iter().map(Report::executions).sum::<u64>());
+    cases.sort_by_key(|case| case.models().iter().map(Report::executions).fold(0, u64::saturating_add));
     cases.into_iter().map(|case| case.name).collect()
 }
 

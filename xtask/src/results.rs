@@ -298,18 +298,26 @@ impl Results {
     /// # Errors
     /// If the file is missing, damaged, or of a newer format; the message names the file and the command that makes a new one.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::read_made_by(path, "cargo xtask report")
+    }
+
+    /// As [`Results::read`], of what the command `make` makes.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_made_by(path: &Path, make: &str) -> Result<Self> {
         let shown = path.display();
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}; make it with: cargo xtask report"))?;
-        let value: serde_json::Value = serde_json::from_str(&text)
-            .with_context(|| format!("{shown} is damaged; make a new one with: cargo xtask report"))?;
+        let damaged = || format!("{shown} is damaged; make a new one with: {make}");
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}; make it with: {make}"))?;
+        let value: serde_json::Value = serde_json::from_str(&text).with_context(damaged)?;
         match value.get("format_version").and_then(serde_json::Value::as_u64) {
             Some(version) if version > u64::from(FORMAT_VERSION) => bail!(
-                "{shown} has format {version}, and this runner reads up to {FORMAT_VERSION}; update the course, or make a new one with: cargo xtask report"
+                "{shown} has format {version}, and this runner reads up to {FORMAT_VERSION}; update the course, or make a new one with: {make}"
             ),
             Some(_) => {}
-            None => bail!("{shown} carries no format_version; make a new one with: cargo xtask report"),
+            None => bail!("{shown} carries no format_version; make a new one with: {make}"),
         }
-        serde_json::from_value(value).with_context(|| format!("{shown} is damaged; make a new one with: cargo xtask report"))
+        serde_json::from_value(value).with_context(damaged)
     }
 
     /// Writes it beside its place first and renames it then: a reader never meets half a file.

@@ -171,6 +171,12 @@ impl Progress {
         self.running = Some((step, Instant::now()));
     }
 
+    /// The running step broke off, and the next `count` are not made: how long that took tells nothing about another time.
+    pub fn skip(&mut self, count: usize) {
+        self.running = None;
+        self.next = self.next.saturating_add(count).min(self.steps.len());
+    }
+
     /// What the running step does just now: for somebody who looks on, not for a log.
     pub fn detail(&self, text: &str) {
         if let Some((_, began)) = self.running.as_ref().filter(|_| std::io::stderr().is_terminal()) {

@@ -6,7 +6,7 @@
 //! workspaces are one, and it would take what was built in the other stage for up to date.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
 };
@@ -51,7 +51,30 @@ impl<'a> Stage<'a> {
             let from = catalog.exercise_folder(exercise);
             copy_tree(&from, &stage.folder(exercise))?;
         }
+        stage.forget()?;
         Ok(stage)
+    }
+
+    /// Removes what an earlier state of the course or an earlier submission has left: cargo would take it for a package, or
+    /// for a target of one.
+    fn forget(&self) -> Result<()> {
+        let all = self.root.join("exercises");
+        let folders: Vec<PathBuf> = self.catalog.exercises.iter().map(|exercise| self.folder(exercise)).collect();
+        let tracks: BTreeSet<&Path> = folders.iter().filter_map(|folder| folder.parent()).collect();
+        keep_only(&all, |path| tracks.contains(path))?;
+        for track in tracks {
+            keep_only(track, |path| folders.iter().any(|folder| folder == path))?;
+        }
+        for exercise in &self.catalog.exercises {
+            let (from, folder) = (self.catalog.exercise_folder(exercise), self.folder(exercise));
+            for file in files_below(&folder)? {
+                let name = file.strip_prefix(&folder).context("a file is below its folder")?;
+                if !from.join(name).is_file() {
+                    remove(&file)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn folder(&self, exercise: &Exercise) -> PathBuf {
@@ -81,7 +104,7 @@ impl<'a> Stage<'a> {
         for file in files_below(&folder.join("src"))? {
             let name = file.strip_prefix(&folder).ok().and_then(Path::to_str).unwrap_or_default();
             if !sources.contains_key(name) {
-                fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+                remove(&file)?;
             }
         }
         for (name, content) in sources {
@@ -129,6 +152,25 @@ fn update(path: &Path, content: &[u8]) -> Result<()> {
     crate::results::write_whole(path, content)
 }
 
+/// Removes what is directly in `folder` and not `wanted`.
+fn keep_only(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+        if !wanted(&path) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A link is removed itself, and not what it leads to.
+fn remove(path: &Path) -> Result<()> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|about| about.is_dir());
+    let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.with_context(|| format!("cannot remove {}", path.display()))
+}
+
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for file in files_below(from)? {
         let name = file.strip_prefix(from).context("a file is below its folder")?;
@@ -157,4 +199,35 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::find_root;
+
+    #[test]
+    fn the_stage_forgets_what_is_not_in_the_course() {
+        let catalog = Catalog::read(&find_root().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("stage");
+        let stage = Stage { catalog: &catalog, alone: alone(&root).unwrap(), root };
+        let exercise = &catalog.exercises[0];
+        copy_tree(&catalog.exercise_folder(exercise), &stage.folder(exercise)).unwrap();
+        for other in &catalog.exercises {
+            fs::create_dir_all(stage.folder(other)).unwrap();
+        }
+        let kept = stage.folder(exercise).join("Cargo.toml");
+        let left = ["old/gone/Cargo.toml".to_owned(), format!("{}/gone/Cargo.toml", exercise.track), {
+            format!("{}/tests/planted.rs", exercise.path())
+        }];
+        let left = left.map(|file| stage.root.join("exercises").join(file));
+        for file in &left {
+            update(file, b"").unwrap();
+        }
+        stage.forget().unwrap();
+        assert!(kept.is_file());
+        assert_eq!(left.iter().filter(|file| file.exists()).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+        assert!(!stage.root.join("exercises/old").exists());
+    }
 }

@@ -11,6 +11,7 @@ use lab::{
 };
 use serde_json::json;
 use xtask::{
+    chart::{Layout, interleaving},
     explain::{self, replay::Replay, trace},
     results::{
         CaseResult, CheckResult, ExerciseResult, FORMAT_VERSION, Machine, Record, Results, Subject, SubjectResult, Verdict,
@@ -136,6 +137,8 @@ fn failing_models_are_found_whatever_their_records_hold() {
         case("unfinished", Verdict::Fail, report(Some(unfinished))),
         case("of_another_version", Verdict::Fail, json!("unknown")),
         case("stopped", Verdict::Fail, report(None)),
+        // What does not compile is no model.
+        CaseResult { records: Vec::new(), ..case("compiles", Verdict::Fail, json!(null)) },
     ]));
     let seen: Vec<_> = models
         .iter()
@@ -230,4 +233,31 @@ fn a_source_that_is_not_there_is_said() {
     let mut elsewhere = Replay::new(&failure, PathBuf::from("/nowhere"), false);
     assert!(screen(&mut elsewhere, 80, 24).join("\n").contains("source not found"));
     assert!(screen(&mut replay(&failure), 80, 24).join("\n").contains("fn mutual_exclusion"));
+}
+
+#[test]
+fn a_forged_execution_breaks_nothing() {
+    let mut failure = failures::deadlock();
+    failure.name = "long ".repeat(10_000);
+    failure.message = "endless ".repeat(10_000);
+    let last = failure.steps.last().expect("a step").clone();
+    // They stand still and so are no round: each would have a row.
+    let forged = (0..30_000).map(|step| StepTold { step: step + 100, reads_from: Some(step + 99), ..last.clone() });
+    failure.steps.extend(forged);
+    let chart = interleaving::draw(&failure, Layout::Narrow).expect("a picture");
+    assert!(chart.file().len() < 1 << 20, "{}", chart.file().len());
+    let slices: usize = trace::trace(&failure).threads().iter().map(|row| row.slices.len()).sum();
+    assert_eq!(slices, 10_000);
+
+    failure.steps.truncate(6);
+    failure.steps[0].thread = usize::MAX;
+    failure.steps[1].step = usize::MAX;
+    failure.threads = usize::MAX;
+    assert!(interleaving::draw(&failure, Layout::Wide).is_none());
+    assert!(trace::trace(&failure).events.iter().any(|event| event.tid == u64::MAX));
+    let mut replay = replay(&failure);
+    for _ in &failure.steps {
+        assert!(screen(&mut replay, 80, 24).len() <= 24);
+        assert!(replay.press(Key::Right));
+    }
 }

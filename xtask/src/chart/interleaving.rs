@@ -17,6 +17,12 @@ use super::{
 
 /// A model has at most five threads; what is more than this was made up.
 const MOST_THREADS: usize = 8;
+/// The last rows that are drawn; the checker's own executions have fewer.
+const MOST_ROWS: usize = 80;
+/// Lines of a title or of a sentence below it.
+const MOST_LINES: usize = 3;
+/// Characters of one text; whatever is longer was made up.
+const MOST_LETTERS: usize = 1_000;
 const SMALL: f64 = 11.0;
 /// From one line of words to the next.
 const LINE: f64 = 14.0;
@@ -38,28 +44,55 @@ pub fn draw(failure: &Failure, layout: Layout) -> Option<Chart> {
     if !failure.has_execution() || lanes.max(failure.threads) > MOST_THREADS {
         return None;
     }
-    let finding = capital(failure.sentences().first()?);
-    let rows = failure.rows();
+    let finding = capital(short_of(failure.sentences().first()?));
+    let rows = last_rows(failure);
     let picture = Picture::new(failure, &rows, lanes, layout);
     let description = description(failure, &rows);
-    let (body, height) = picture.draw(&finding, first_sentence(&failure.message));
+    let (body, height) = picture.draw(&finding, first_sentence(short_of(&failure.message)));
     Some(Chart { finding, description, layout, height, scale: 1.0, body })
+}
+
+/// The rows that are drawn: the last ones of a record that was made up, all of any other.
+fn last_rows(failure: &Failure) -> Vec<Row<'_>> {
+    let mut rows = failure.rows();
+    let hidden = rows.len().saturating_sub(MOST_ROWS);
+    if hidden > 0 {
+        rows.splice(..=hidden, [Row::Gap(format!("{} earlier rows", hidden + 1))]);
+    }
+    rows
+}
+
+/// The text itself, or its beginning.
+fn short_of(text: &str) -> &str {
+    text.char_indices().nth(MOST_LETTERS).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Lines of at most `room` pixels, at most `most` of them; an ellipsis says that there was more.
+fn few_lines(text: &str, size: f64, bold: bool, room: f64, most: usize) -> Vec<String> {
+    let mut lines = text::wrap(short_of(text), size, bold, room);
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            *last = text::cut(&format!("{last} \u{2026}"), size, bold, room);
+        }
+    }
+    lines
 }
 
 /// The picture in words, for those who cannot see it.
 fn description(failure: &Failure, rows: &[Row<'_>]) -> String {
-    let mut text = failure.message.clone();
+    let mut text = short_of(&failure.message).to_owned();
     for row in rows {
         match row {
             Row::Gap(what) => write!(text, " ({what})").expect(TAKES),
             Row::Step(step) => {
-                write!(text, " {}. T{}: {}", step.step, step.thread, step.brief()).expect(TAKES);
+                write!(text, " {}. T{}: {}", step.step, step.thread, short_of(&step.brief())).expect(TAKES);
                 if let Some(from) = step.reads_from {
                     let order = if step.synchronises { "and is ordered after it" } else { "and is not ordered after it" };
                     write!(text, ", reads from step {from} {order}").expect(TAKES);
                 }
                 for remark in remarks(step) {
-                    write!(text, ", {remark}").expect(TAKES);
+                    write!(text, ", {}", short_of(&remark)).expect(TAKES);
                 }
                 text.push('.');
             }
@@ -148,12 +181,12 @@ impl<'a> Picture<'a> {
         let room = self.layout.width() - 2.0 * self.side;
         let title_size = if self.layout == Layout::Wide { 16.0 } else { 14.0 };
         let mut y = self.side + title_size / 2.0;
-        for line in text::wrap(finding, title_size, true, room) {
+        for line in few_lines(finding, title_size, true, room, MOST_LINES) {
             self.canvas.text(&line, (self.side, y), title_size, true, Role::Ink, "start");
             y += title_size + 5.0;
         }
         y += 1.0;
-        for line in text::wrap(cause, SMALL, false, room) {
+        for line in few_lines(cause, SMALL, false, room, MOST_LINES) {
             self.canvas.text(&line, (self.side, y), SMALL, false, Role::Muted, "start");
             y += 15.0;
         }
@@ -246,17 +279,8 @@ impl<'a> Picture<'a> {
     fn lines(&self, text: &str, bold: bool, role: Role) -> Vec<Words> {
         /// Whatever is longer than this is no value that a model should have.
         const MOST: usize = 4;
-        let lines = text::wrap(text, SMALL, bold, self.right - self.left);
-        let cut = lines.len() > MOST;
-        let words = |(i, text): (usize, String)| {
-            let text = if cut && i + 1 == MOST {
-                text::cut(&format!("{text} \u{2026}"), SMALL, bold, self.right - self.left)
-            } else {
-                text
-            };
-            Words { text, bold, role }
-        };
-        lines.into_iter().take(MOST).enumerate().map(words).collect()
+        let lines = few_lines(text, SMALL, bold, self.right - self.left, MOST);
+        lines.into_iter().map(|text| Words { text, bold, role }).collect()
     }
 
     /// What lies behind the steps that matter.

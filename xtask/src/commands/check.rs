@@ -29,6 +29,9 @@ pub fn check(catalog: &Catalog, names: &[String], solution: bool, json: bool) ->
             }
         }
         if chosen.is_empty() {
+            if json {
+                screen::json(&Vec::<Results>::new());
+            }
             say("You have not begun an exercise yet. See where to start: cargo xtask");
             return Ok(code(true));
         }
@@ -104,25 +107,26 @@ pub fn show(subject: &SubjectResult, exercise: &Exercise) {
             Verdict::NotMeasurable | Verdict::Error => "no points lost".into(),
         };
         let took = faint(format!("({})", seconds(check.seconds)));
-        say(format!("  {:6} {}  {points}  {} {took}", check.check, verdict(check.verdict, 14), check.summary));
+        say(format!("  {:6} {}  {points}  {} {took}", check.check, verdict(check.verdict, 14), printable(&check.summary)));
     }
-    show_failures(&subject.checks, exercise);
+    show_failures(subject, exercise);
     say(format!("  {} of {} points", bold(points(subject.points)), points(subject.max_points)));
 }
 
 /// The same reason is told once, however many tests and checks it fails; and of the executions of failing models the first in
 /// full, since mostly one bug fails them all.
-fn show_failures(checks: &[CheckResult], exercise: &Exercise) {
+fn show_failures(subject: &SubjectResult, exercise: &Exercise) {
     let mut told: Vec<(String, String)> = Vec::new();
     let mut execution_shown = false;
-    for check in checks.iter().filter(|check| check.verdict == Verdict::Fail) {
+    let told_of = |check: &&CheckResult| matches!(check.verdict, Verdict::Fail | Verdict::Error);
+    for check in subject.checks.iter().filter(told_of) {
         let mut before = "";
         for case in check.cases.iter().filter(|case| case.verdict != Verdict::Pass) {
-            let message = match in_short(case, &exercise.name) {
+            let message = match in_short(case, subject.subject, &exercise.name) {
                 Some(short) if execution_shown => short,
                 execution => {
                     execution_shown |= execution.is_some();
-                    case.message.clone().unwrap_or_default()
+                    printable(case.message.as_deref().unwrap_or_default())
                 }
             };
             match told.iter_mut().find(|(known, _)| *known == message) {
@@ -145,8 +149,12 @@ fn show_failures(checks: &[CheckResult], exercise: &Exercise) {
     }
 }
 
-/// What a failing model comes to, and where its steps can be read; `None` where no execution shows it.
-fn in_short(case: &CaseResult, exercise: &str) -> Option<String> {
+/// What a failing model comes to, and where its steps can be read; `None` where no execution shows it, and where nothing can
+/// be read later, since only the results of the learner's own work are kept.
+fn in_short(case: &CaseResult, subject: Subject, exercise: &str) -> Option<String> {
+    if subject != Subject::Yours {
+        return None;
+    }
     let failure = explain::report(case)?.failure.filter(Failure::has_execution)?;
     let said = printable(&failure.summary(WIDTH));
     Some(format!("{said}Its steps: cargo xtask explain {exercise} --model {}", case.name))
@@ -162,7 +170,8 @@ fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Resul
     let name = &exercise.name;
     let checks: Vec<_> =
         results.exercises.iter().flat_map(|exercise| &exercise.subjects).flat_map(|subject| &subject.checks).collect();
-    let compiles = !checks.iter().flat_map(|check| &check.cases).any(|case| case.name == "compiles");
+    let compiles =
+        !checks.iter().flat_map(|check| &check.cases).any(|case| case.name == "compiles" && case.verdict == Verdict::Fail);
     let failing = checks.iter().find(|check| check.verdict == Verdict::Fail);
     let faulty = checks.iter().find(|check| check.verdict == Verdict::Error);
     say("");

@@ -33,6 +33,9 @@ pub struct Options {
 pub fn explain(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCode> {
     let file = Path::new(&options.what);
     if file.extension().is_some_and(|ending| ending == "json") {
+        if options.model.is_some() {
+            return Err(Usage(format!("{} is one model's own: leave --model out", file.display())).into());
+        }
         return of_file(catalog, file, options.replay, json);
     }
     let exercise = find(catalog, &options.what)?;
@@ -40,7 +43,7 @@ pub fn explain(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitC
     if !exercise.about.points.contains_key("model") {
         return Err(Usage(format!("{name} is not model-checked; see which exercises are: cargo xtask list")).into());
     }
-    let Some((checked, results)) = Kept::of(catalog, exercise).latest() else {
+    let Some((checked, results)) = Kept::of(catalog, exercise).latest()? else {
         return Err(Usage(format!("{name} was not checked yet; check it with: cargo xtask check {name}")).into());
     };
     let failing = chosen(explain::models(&results), exercise, options.model.as_deref())?;
@@ -65,7 +68,7 @@ pub fn explain(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitC
 /// The models that failed; of them only the one that is named.
 fn chosen(models: Vec<(String, Option<Failing>)>, exercise: &Exercise, named: Option<&str>) -> Result<Vec<Failing>> {
     if let Some(named) = named.filter(|named| models.iter().all(|(model, _)| model != named)) {
-        let all: Vec<_> = models.iter().map(|(model, _)| model.as_str()).collect();
+        let all: Vec<_> = models.iter().map(|(model, _)| printable(model)).collect();
         let there = if all.is_empty() { "no model was run".into() } else { format!("there are {}", all.join(", ")) };
         return Err(Usage(format!("no model of {} is called {named:?}; {there}", exercise.name)).into());
     }
@@ -92,7 +95,7 @@ fn show(catalog: &Catalog, exercise: &Exercise, failing: &[Failing]) -> Result<(
             say("");
         }
         let Some(failure) = failing.failure() else {
-            say(bold(&failing.model));
+            say(bold(printable(&failing.model)));
             say(printable(&failing.message));
             continue;
         };
@@ -138,10 +141,10 @@ fn replay(catalog: &Catalog, exercise: &Exercise, failing: &[Failing], changed: 
         say(format!("No failing execution was recorded. What the models say: cargo xtask explain {}", exercise.name));
         return Ok(());
     };
-    let read = format!("cargo xtask explain {} --model {}", exercise.name, failing.model);
+    let read = format!("cargo xtask explain {} --model {}", exercise.name, printable(&failing.model));
     step_through(catalog, failure, &read, changed)?;
     for other in executions {
-        say(format!("Another fails: cargo xtask explain {} --model {} --replay", exercise.name, other.model));
+        say(format!("Another fails: cargo xtask explain {} --model {} --replay", exercise.name, printable(&other.model)));
     }
     Ok(())
 }

@@ -5,10 +5,10 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use lab::workload::{Setup, Spec};
 
-use super::{OnOne, Usage, code, find};
+use super::{OnOne, Usage, code, code_for, find};
 use crate::{
     catalog::{Catalog, Exercise},
-    check::{Candidate, Checker, Purpose, SEED, on_how_many, threads_for},
+    check::{Candidate, Checker, Purpose, SEED, on_how_many, printable, threads_for},
     curves,
     driver::Workload,
     measure::median_interval,
@@ -25,16 +25,20 @@ fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
     catalog.reference(exercise).ok_or_else(|| Usage("this checkout has no solutions".into()).into())
 }
 
-/// The program of a candidate, or exit code 1 after rustc's own words.
-fn built(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Option<PathBuf>> {
-    match candidate.workload(catalog)? {
-        Ok(program) => Ok(Some(program)),
-        Err(words) => {
-            screen::warn(&words);
-            screen::warn(format!("it does not compile; mend it, then: cargo xtask check {}", candidate.exercise.name));
-            Ok(None)
-        }
+/// The program of a candidate, or the exit code after rustc's own words.
+fn built(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Result<PathBuf, ExitCode>> {
+    let why = match candidate.workload(catalog)? {
+        Ok(program) => return Ok(Ok(program)),
+        Err(why) => why,
+    };
+    screen::warn(&why);
+    let name = &candidate.exercise.name;
+    if why.verdict == Verdict::Fail {
+        screen::warn(format!("it does not compile; mend it, then: cargo xtask check {name}"));
+    } else {
+        screen::warn(format!("{}; see what this machine lacks: cargo xtask doctor", why.summary()));
     }
+    Ok(Err(code_for(why.verdict == Verdict::Fail, why.verdict == Verdict::Error)))
 }
 
 fn setup(exercise: &Exercise, spec: &Spec, on: &OnOne) -> Setup {
@@ -45,7 +49,7 @@ fn setup(exercise: &Exercise, spec: &Spec, on: &OnOne) -> Setup {
 
 /// Prints what kept a workload from its end, with exit code 1: it is the program's failure, not the runner's.
 fn failed(exercise: &Exercise, error: &anyhow::Error) -> ExitCode {
-    screen::warn(format!("{error:#}"));
+    screen::warn(printable(&format!("{error:#}")));
     screen::warn(format!("see which test it fails: cargo xtask check {}", exercise.name));
     code(false)
 }
@@ -54,7 +58,10 @@ fn failed(exercise: &Exercise, error: &anyhow::Error) -> ExitCode {
 pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let own = candidate(catalog, on)?;
     let exercise = own.exercise;
-    let Some(program) = built(catalog, &own)? else { return Ok(code(false)) };
+    let program = match built(catalog, &own)? {
+        Ok(program) => program,
+        Err(code) => return Ok(code),
+    };
     let mut workload = match Workload::start(&program, None, &[], exercise.limit("speed")) {
         Ok(workload) => workload,
         Err(error) => return Ok(failed(exercise, &error)),
@@ -104,7 +111,10 @@ pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
 pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let own = candidate(catalog, on)?;
     let exercise = own.exercise;
-    let Some(program) = built(catalog, &own)? else { return Ok(code(false)) };
+    let program = match built(catalog, &own)? {
+        Ok(program) => program,
+        Err(code) => return Ok(code),
+    };
     let spec = match Workload::start(&program, None, &[], exercise.limit("speed")) {
         Ok(workload) => workload.spec.clone(),
         Err(error) => return Ok(failed(exercise, &error)),
@@ -143,11 +153,12 @@ pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         return Err(Usage(format!("{} counts no work and span", own.exercise.name)).into());
     }
     let result = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict }.one(&own, "span", None)?;
+    let exit = code_for(result.verdict == Verdict::Fail, result.verdict != Verdict::Pass);
     if json {
         screen::json(&result);
-        return Ok(code(result.verdict == Verdict::Pass));
+        return Ok(exit);
     }
-    say(format!("{}: {}", bold(&own.exercise.name), result.summary));
+    say(format!("{}: {}", bold(&own.exercise.name), printable(&result.summary)));
     if let Some(Evidence::Span(span)) = &result.evidence {
         let figure = |name: &str, value: String| vec![format!("  {name}"), value];
         let per = |span_units: u64| span.work as f64 / span_units.max(1) as f64;
@@ -165,17 +176,20 @@ pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     for case in result.cases {
         say(case.message.unwrap_or_default());
     }
-    Ok(code(result.verdict == Verdict::Pass))
+    Ok(exit)
 }
 
 /// Criterion's groups of one exercise.
 pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let own = candidate(catalog, on)?;
     let exercise = own.exercise;
-    let Some(program) = built(catalog, &own)? else { return Ok(code(false)) };
+    let program = match built(catalog, &own)? {
+        Ok(program) => program,
+        Err(code) => return Ok(code),
+    };
     let mut programs = vec![(own.subject.to_string(), program)];
     if let Some(reference) = catalog.reference(exercise).filter(|_| !on.solution)
-        && let Some(program) = built(catalog, &reference)?
+        && let Ok(program) = built(catalog, &reference)?
     {
         programs.insert(0, ("reference".into(), program));
     }
@@ -188,16 +202,17 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         series.iter_mut().filter(|series| series.contender != "baseline").for_each(|series| series.threads = vec![threads]);
     }
     let size = series.first().map_or(spec.full, |series| series.size);
-    let (folder, failures) = curves::run_criterion(catalog, series)?;
-    for failure in &failures {
-        screen::warn(failure);
+    let benched = curves::run_criterion(catalog, series)?;
+    let all_timed = benched.failures.is_empty();
+    for failure in &benched.failures {
+        screen::warn(printable(&failure.to_string()));
     }
-    let Some(curves) = curves::read(&folder, exercise, &spec, size, &failures)? else {
+    let Some(curves) = curves::read(&benched.folder(), exercise, &spec, size, &benched.failures)? else {
         return Ok(failed(exercise, &anyhow::anyhow!("Criterion stored no sample")));
     };
     if json {
         screen::json(&curves);
-        return Ok(code(failures.is_empty()));
+        return Ok(code(all_timed));
     }
     say(format!("{}: {size} {}, {samples} samples each", bold(&exercise.name), spec.size_unit));
     let median = |samples: &[f64]| median_interval(samples.to_vec());
@@ -219,6 +234,8 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     for line in table(&lines) {
         say(line);
     }
-    say(faint(format!("Criterion's own files: {}", folder.display())));
-    Ok(code(failures.is_empty()))
+    if let Some(folder) = benched.keep(catalog, exercise) {
+        say(faint(format!("Criterion's own files: {}", folder.display())));
+    }
+    Ok(code(all_timed))
 }

@@ -157,7 +157,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
         Some(Command::Verify { exercises, orderings: false }) => verify::verify(&catalog, &exercises, json),
         Some(Command::Doctor) => doctor::doctor(&catalog, json),
-        Some(Command::Ci) => ci::ci(&catalog),
+        Some(Command::Ci) => ci::ci(&catalog, json),
     }
 }
 
@@ -182,7 +182,12 @@ fn code_of<'a>(results: impl IntoIterator<Item = &'a Results>) -> ExitCode {
     let checks = exercises.iter().flat_map(|exercise| &exercise.subjects).flat_map(|subject| &subject.checks);
     let notes = exercises.iter().flat_map(|exercise| &exercise.notes).map(|note| note.verdict);
     let verdicts: Vec<Verdict> = checks.filter(|check| check.max_points > 0.0).map(|check| check.verdict).chain(notes).collect();
-    match (verdicts.contains(&Verdict::Fail), verdicts.contains(&Verdict::Error)) {
+    code_for(verdicts.contains(&Verdict::Fail), verdicts.contains(&Verdict::Error))
+}
+
+/// 1 where something failed, 3 where nothing did and something could not be made, else 0.
+fn code_for(failed: bool, faulty: bool) -> ExitCode {
+    match (failed, faulty) {
         (true, _) => code(false),
         (false, true) => ExitCode::from(3),
         (false, false) => code(true),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{code, select};
+use super::{code_for, select};
 use crate::{
     catalog::{Catalog, Exercise},
     orderings::{Kill, Outcome, Trial, Weakened, weaken},
@@ -20,14 +20,15 @@ pub(super) fn has_model(exercise: &Exercise) -> bool {
 
 /// Weakens the orderings of the named exercises, or of all.
 pub fn orderings(catalog: &Catalog, names: &[String], json: bool) -> Result<ExitCode> {
-    let stage = Stage::open(catalog)?;
+    // A wrong name is not worth a wait for the stage.
     let (chosen, without): (Vec<_>, Vec<_>) = select(catalog, names)?.into_iter().partition(|exercise| has_model(exercise));
+    let stage = Stage::open(catalog)?;
     let steps = chosen.iter().map(|exercise| format!("orderings of {}", exercise.path())).collect();
     let mut progress = Progress::new(&catalog.scratch(), steps);
     let mut all = Vec::new();
     for exercise in chosen {
         progress.step();
-        let weakened = weaken(catalog, &stage, exercise, |step| progress.detail(&step))?;
+        let weakened = weaken(catalog, &stage, exercise, |step| progress.detail(&step));
         screen::status_over();
         show(&weakened);
         all.push(weakened);
@@ -35,9 +36,10 @@ pub fn orderings(catalog: &Catalog, names: &[String], json: bool) -> Result<Exit
     drop(progress);
     let count = |verdict| all.iter().map(|weakened| weakened.count(verdict)).sum::<usize>();
     let failed = count(Verdict::Fail) + count(Verdict::Error);
+    let exit = code_for(count(Verdict::Fail) > 0, failed > 0);
     if json {
         screen::json(&all);
-        return Ok(code(failed == 0));
+        return Ok(exit);
     }
     // Who names no exercise means those that have a model.
     let skipped = if names.is_empty() { 0 } else { without.len() };
@@ -47,7 +49,7 @@ pub fn orderings(catalog: &Catalog, names: &[String], json: bool) -> Result<Exit
     say("");
     // The one line that any tool can read the outcome from.
     say(format!("{} passed, {failed} failed, {skipped} skipped", count(Verdict::Pass)));
-    Ok(code(failed == 0))
+    Ok(exit)
 }
 
 /// Prints the table: a row a weakening; and below it what is to be done about those that are not as they must be.

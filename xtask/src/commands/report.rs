@@ -14,7 +14,7 @@ use super::{check::exercise_result, code_of, select};
 use crate::{
     catalog::{Catalog, Exercise},
     chart::timeline::Timeline,
-    check::{Candidate, Checker, Purpose, SEED, threads_for},
+    check::{Candidate, Checker, Purpose, SEED, printable, threads_for},
     curves::{self, Failure},
     driver::Workload,
     machine::Begun,
@@ -91,7 +91,7 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
     let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose };
     let mut exercises = Vec::new();
     for (exercise, candidates) in &subjects {
-        exercises.push(one(&checker, exercise, candidates, out, &mut progress)?);
+        exercises.push(one(&checker, exercise, candidates, out, &mut progress));
     }
     drop(progress);
     let command = if options.quick { "report --quick" } else { "report" };
@@ -104,26 +104,49 @@ fn one(
     candidates: &[Candidate<'_>],
     out: &Path,
     progress: &mut Progress,
-) -> Result<ExerciseResult> {
+) -> ExerciseResult {
     let catalog = checker.catalog;
     let mut checked = Vec::new();
     let mut programs = Vec::new();
+    let mut notes = Vec::new();
+    // What keeps one from being checked is told in the report, and everything else in it stands.
+    let lost = |candidate: &Candidate<'_>, lacks: &str, error: &anyhow::Error| Note {
+        what: format!("{} was not {lacks}: {error:#}", candidate.subject),
+        verdict: Verdict::Error,
+    };
     for candidate in candidates {
-        let subject = checker.all(candidate, |_| progress.step())?;
+        let mut made = 0;
+        let step = |_: &str| {
+            made += 1;
+            progress.step();
+        };
+        let subject = match checker.all(candidate, step) {
+            Ok(subject) => subject,
+            Err(error) => {
+                notes.push(lost(candidate, "checked", &error));
+                progress.skip(exercise.checks().len() - made);
+                continue;
+            }
+        };
         // What gives wrong output or does not run is neither timed nor traced: the checks say why.
         let runs = subject
             .checks
             .iter()
             .filter(|check| check.check != "model")
-            .all(|check| !check.cases.iter().any(|case| case.verdict == Verdict::Fail));
+            .all(|check| !check.cases.iter().any(|case| matches!(case.verdict, Verdict::Fail | Verdict::Error)));
         checked.push(subject);
-        if let (true, Ok(program)) = (runs, candidate.workload(catalog)?) {
-            programs.push((candidate.subject, program));
+        if !runs {
+            continue;
+        }
+        match candidate.workload(catalog) {
+            Ok(Ok(program)) => programs.push((candidate.subject, program)),
+            // The checks say why.
+            Ok(Err(_)) => {}
+            Err(error) => notes.push(lost(candidate, "timed", &error)),
         }
     }
-    let mut result = exercise_result(exercise, checked);
+    let mut result = ExerciseResult { notes, ..exercise_result(exercise, checked) };
 
-    // Whatever goes wrong from here on is told in the report, and everything else in it stands.
     progress.step();
     // The learner's run where there is one: it is what one wants to see.
     if let Some((subject, program)) = programs.last() {
@@ -143,7 +166,7 @@ fn one(
             Err(error) => result.notes.push(note(&Failure::new("the workload", &error), "timed")),
         }
     }
-    Ok(result)
+    result
 }
 
 fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program: &Path, out: &Path) -> Result<TraceResult> {
@@ -163,8 +186,9 @@ fn benched(
     let labelled: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
     let samples = if checker.quick { 10 } else { 12 };
     let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, samples)?;
-    let (folder, failures) = curves::run_criterion(checker.catalog, series)?;
-    Ok((curves::read(&folder, exercise, &spec, checker.size(&spec), &failures)?, failures))
+    let benched = curves::run_criterion(checker.catalog, series)?;
+    let curves = curves::read(&benched.folder(), exercise, &spec, checker.size(&spec), &benched.failures)?;
+    Ok((curves, benched.failures))
 }
 
 /// What the report lacks. Only the learner's program can be to blame for that; the course's own is the course's fault.
@@ -186,12 +210,25 @@ fn draw(results: &Results, out: &Path) -> Result<()> {
         }
     }
     let charts = out.join("charts");
-    // A chart of an earlier report that this one does not draw must not be taken for its own.
-    let _missing = fs::remove_dir_all(&charts);
-    for (name, drawn) in page::charts(results, &timelines) {
+    let drawn = page::charts(results, &timelines);
+    remove_old(&charts, |name| drawn.contains_key(name))?;
+    for (name, drawn) in &drawn {
         write_whole(&charts.join(name), drawn.as_bytes())?;
     }
     write_whole(&out.join("index.html"), page::render(results, &timelines).as_bytes())
+}
+
+/// A chart of an earlier report that this one does not draw must not be taken for its own. What a report never writes stays:
+/// `--out` can name any folder.
+fn remove_old(charts: &Path, drawn: impl Fn(&str) -> bool) -> Result<()> {
+    let Ok(entries) = fs::read_dir(charts) else { return Ok(()) };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if ["-speedup.svg", "-timeline.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}, a chart of an earlier report", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn summary(results: &Results) {
@@ -208,7 +245,25 @@ fn summary(results: &Results) {
         say(line);
     }
     for exercise in &results.exercises {
-        exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), note.what)));
+        exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), printable(&note.what))));
     }
     say(format!("{} on {} cores", seconds(results.seconds), results.machine.cores));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_charts_of_an_earlier_report_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "mine.svg", "notes.txt"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_old(folder.path(), |name| name == "a-speedup.svg").unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a-speedup.svg", "mine.svg", "notes.txt"]);
+        remove_old(&folder.path().join("missing"), |_| false).unwrap();
+    }
 }

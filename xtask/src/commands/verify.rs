@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{code, select};
+use super::{code_for, select};
 use crate::{
     catalog::{CHECKS, Catalog},
     results::Verdict,
@@ -15,14 +15,15 @@ use crate::{
 
 /// Proves the named exercises, or all.
 pub fn verify(catalog: &Catalog, names: &[String], json: bool) -> Result<ExitCode> {
+    // A wrong name is not worth a wait for the stage.
+    let chosen = select(catalog, names)?;
     let stage = Stage::open(catalog)?;
     let mut proofs = Vec::new();
-    let chosen = select(catalog, names)?;
     let steps = chosen.iter().map(|exercise| format!("proof of {}", exercise.path())).collect();
     let mut progress = Progress::new(&catalog.scratch(), steps);
     for exercise in chosen {
         progress.step();
-        let proof = prove(catalog, &stage, exercise, |step| progress.detail(&step))?;
+        let proof = prove(catalog, &stage, exercise, |step| progress.detail(&step));
         screen::status_over();
         show(&proof);
         proofs.push(proof);
@@ -30,9 +31,10 @@ pub fn verify(catalog: &Catalog, names: &[String], json: bool) -> Result<ExitCod
     drop(progress);
     let count = |verdict| proofs.iter().map(|proof| proof.count(verdict)).sum::<usize>();
     let failed = count(Verdict::Fail) + count(Verdict::Error);
+    let exit = code_for(count(Verdict::Fail) > 0, failed > 0);
     if json {
         screen::json(&proofs);
-        return Ok(code(failed == 0));
+        return Ok(exit);
     }
     say("");
     kill_matrix(&proofs);
@@ -42,7 +44,7 @@ pub fn verify(catalog: &Catalog, names: &[String], json: bool) -> Result<ExitCod
     }
     // The one line that any tool can read the outcome from.
     say(format!("{} passed, {failed} failed, {} skipped", count(Verdict::Pass), count(Verdict::NotMeasurable)));
-    Ok(code(failed == 0))
+    Ok(exit)
 }
 
 /// Prints the claims, a line each.

@@ -2,7 +2,7 @@
 //!
 //! Written directly and not through tracing-chrome, which stamps the time of the wall.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{
     finding::{Failure, StepTold},
@@ -16,18 +16,20 @@ const STEP: f64 = 1000.0;
 /// The only process.
 const PROCESS: u64 = 1;
 
+/// The last steps that are drawn: what has more was made up, or is nothing that anybody scrolls through.
+const MOST_STEPS: usize = 10_000;
+
 /// One row a thread, one slice a step, and an arrow from each step to those that read its value.
 pub fn trace(failure: &Failure) -> Trace {
-    let threads: BTreeSet<usize> = failure.steps.iter().map(|step| step.thread).collect();
+    let steps = &failure.steps[failure.steps.len().saturating_sub(MOST_STEPS)..];
+    let threads: BTreeSet<usize> = steps.iter().map(|step| step.thread).collect();
     let mut events: Vec<Event> =
         threads.into_iter().map(|thread| Event::thread_name(PROCESS, row(thread), &name(thread))).collect();
     events.insert(0, Event::process_name(PROCESS, &failure.name));
-    let end = failure.steps.iter().map(|step| step.step.saturating_add(1)).max().unwrap_or_default();
-    let mut moments: Vec<Event> = failure.steps.iter().map(|step| slice(step, end)).collect();
-    let read = failure
-        .steps
-        .iter()
-        .filter_map(|step| Some((failure.steps.iter().find(|from| Some(from.step) == step.reads_from)?, step)));
+    let end = steps.iter().map(|step| step.step.saturating_add(1)).max().unwrap_or_default();
+    let mut moments: Vec<Event> = steps.iter().map(|step| slice(step, end)).collect();
+    let sources: BTreeMap<usize, &StepTold> = steps.iter().rev().map(|step| (step.step, step)).collect();
+    let read = steps.iter().filter_map(|step| Some((*sources.get(&step.reads_from?)?, step)));
     for (arrow, (from, to)) in read.enumerate() {
         moments.extend(flow(arrow, from, to));
     }
@@ -43,7 +45,7 @@ pub fn trace(failure: &Failure) -> Trace {
 
 /// Viewers merge a thread that is numbered 0 with others.
 fn row(thread: usize) -> u64 {
-    thread as u64 + 1
+    (thread as u64).saturating_add(1)
 }
 
 fn name(thread: usize) -> String {
