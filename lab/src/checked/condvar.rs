@@ -139,6 +139,8 @@ impl Condvar {
         location: &'static Location<'static>,
     ) -> (MutexGuard<'a, T>, Woken) {
         let spurious = engine::spurious(location);
+        // Both steps are also the lock's: the first frees it, the second takes it.
+        let lock = Value::Object(guard.object());
         // Two steps, so that the list shows when the thread has gone to sleep, and for how long.
         let fall_asleep = |_| {
             self.turnstile.pass();
@@ -150,7 +152,7 @@ impl Condvar {
             Patience::Endless => "wait",
             Patience::Timed => "wait_timeout",
         };
-        let place = engine::perform(Call::new(self.object, operation, location), fall_asleep, |_| Outcome::Done);
+        let place = engine::perform(Call::new(self.object, operation, location).argument(lock), fall_asleep, |_| Outcome::Done);
         let wake = |_| {
             let woken = match (place, patience) {
                 (Some(place), Patience::Endless) => {
@@ -179,7 +181,7 @@ impl Condvar {
                 Woken::TimedOut => "timed out",
             }))
         };
-        let woken = engine::perform(Call::new(self.object, "wake", location), wake, how);
+        let woken = engine::perform(Call::new(self.object, "wake", location).argument(lock), wake, how);
         (guard, woken)
     }
 

@@ -214,6 +214,11 @@ impl<T: ?Sized> Mutex<T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// Whose guard it is.
+    pub(super) fn object(&self) -> Object {
+        self.mutex.object
+    }
+
     /// Releases the lock for a `Condvar`, inside a step of its own. No other thread runs in between.
     pub(super) fn suspend(&mut self) {
         if let Some(grip) = self.grip.take() {

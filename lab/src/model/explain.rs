@@ -1,15 +1,20 @@
 //! A failing execution, told to someone who has never heard of loom.
 
+mod lock;
 mod name;
 mod order;
+mod value;
 
 use std::{panic::Location, sync::atomic::Ordering};
 
-use self::order::{Access, Link, Order, access};
+use self::{
+    lock::{holder, is_asleep, lost_wakeup},
+    order::{Access, Link, Order, access},
+};
 use super::{
     Class, Failure, Kind, ObjectTold, Pass, Repair, StepTold,
     engine::Seen,
-    step::{Outcome, Step, Value},
+    step::{Object, Outcome, Step, Value},
 };
 use crate::finding;
 
@@ -17,7 +22,7 @@ use crate::finding;
 const ROUND: usize = 40;
 
 /// What kind of failure a panic is.
-pub(super) fn class(message: &str, seen: &Seen) -> Class {
+pub(super) fn class(message: &str, seen: &Seen, pass: Pass) -> Class {
     // What loom 0.7.2 says.
     const RACES: [&str; 4] =
         ["Causality violation", "currently reading from cell", "currently writing to cell", "atomic cell is in `with_mut` call"];
@@ -38,7 +43,7 @@ pub(super) fn class(message: &str, seen: &Seen) -> Class {
     } else if message.starts_with("used after its drop: ") {
         Class::UseAfterDrop
     } else if message.starts_with("deadlock; threads") {
-        if lost_wakeup(&seen.steps).is_some() { Class::LostWakeup } else { Class::Deadlock }
+        if lost_wakeup(&seen.steps, pass).is_some() { Class::LostWakeup } else { Class::Deadlock }
     } else if RACES.iter().any(|race| message.contains(race)) {
         Class::DataRace
     } else if message.contains("exceeded maximum number of branches") {
@@ -107,9 +112,9 @@ pub(super) fn failure(name: &str, kind: Option<Kind>, failed: &Failed) -> Failur
         .map(|(index, (step, link))| told(index + 1, step, *link, &names))
         .collect();
     for (told, step) in steps.iter_mut().zip(&seen.steps).filter(|(_, step)| step.outcome.is_none()) {
-        told.waits_for = holder(&seen.steps, step).map(|(thread, _)| thread);
+        told.waits_for = keeper(&seen.steps, step, *pass);
     }
-    let story = Story { seen, order: &order, names: &names };
+    let story = Story { seen, pass: *pass, order: &order, names: &names };
     let message = match class {
         Class::DataRace => story.data_race(&mut steps),
         Class::Deadlock | Class::LostWakeup => story.deadlock(&mut steps),
@@ -123,7 +128,8 @@ pub(super) fn failure(name: &str, kind: Option<Kind>, failed: &Failed) -> Failur
                 Some((file, line)) => format!("{} ({})", panic.trim(), finding::place(file, *line)),
                 None => panic.trim().to_owned(),
             };
-            [Some(said), story.lost_update(&mut steps), story.stale_read(&mut steps)].into_iter().flatten().collect::<Vec<_>>().join("\n")
+            let update = if *class == Class::Assertion { story.lost_update(&mut steps) } else { None };
+            [Some(said), update, story.stale_read(&mut steps)].into_iter().flatten().collect::<Vec<_>>().join("\n")
         }
     };
     let objects = seen.objects.iter().zip(&names).map(|(object, name)| ObjectTold {
@@ -146,6 +152,7 @@ pub(super) fn failure(name: &str, kind: Option<Kind>, failed: &Failed) -> Failur
 /// What is known of an execution, and how it is put into words.
 struct Story<'a> {
     seen: &'a Seen,
+    pass: Pass,
     order: &'a Order<'a>,
     names: &'a [String],
 }
@@ -161,17 +168,16 @@ impl Story<'_> {
         let all = &self.seen.steps;
         let Some(last) = all.iter().rposition(|step| step.outcome.is_none()) else { return unordered.to_owned() };
         let second = &all[last];
-        let conflicts = |step: &Step| {
-            step.call.object == second.call.object
-                && step.thread != second.thread
-                && (step.call.operation != "READ" || second.call.operation != "READ")
-        };
-        let Some(at) = all[..last].iter().rposition(conflicts) else { return unordered.to_owned() };
-        let first = &all[at];
-        note(&mut steps[at], "first access");
+        // What loom finds at the end of an access is no step.
+        let Some(kind) = self.kind(second).filter(|_| touches(second)) else { return unordered.to_owned() };
+        let races = |&at: &usize| conflict(kind, &all[at], second) && !self.order.is_known(at, last);
+        let first = (0..last).rev().find(races);
         note(&mut steps[last], "second access");
         // It was done: the thread does not stand there.
         steps[last].finished = true;
+        let Some(at) = first else { return self.unmade(second).unwrap_or_else(|| unordered.to_owned()) };
+        let first = &all[at];
+        note(&mut steps[at], "first access");
         let does = |step: &Step| format!("T{} {} it at {}", step.thread, verb(step), place(step.call.location));
         let object = self.object(first);
         let mut text = format!(
@@ -181,42 +187,71 @@ impl Story<'_> {
             does(first),
             does(second)
         );
-        text.push('\n');
-        text.push_str(&match self.order.broken_link(at, last) {
-            Some(link) => self.broken(link, steps),
-            None => format!(
-                "Before its access T{} reads nothing that T{} writes after its own, so it cannot know that T{} is done.",
-                second.thread, first.thread, first.thread
-            ),
-        });
+        if let Some(why) = self.unordered(at, last, steps) {
+            text.push('\n');
+            text.push_str(&why);
+        }
         text
     }
 
-    /// A read that saw a write and yet is not ordered after it.
-    fn broken(&self, (from, to): (usize, usize), steps: &mut [StepTold]) -> String {
-        let (write, read) = (&self.seen.steps[from], &self.seen.steps[to]);
-        if access(write).is_none() {
-            return format!(
-                "T{}'s {} at {} woke T{}, but a notification orders nothing: a lock that both take would.",
-                write.thread,
-                write.call.operation,
-                place(write.call.location),
-                read.thread
-            );
+    fn kind(&self, step: &Step) -> Option<&'static str> {
+        step.call.object.index().and_then(|index| self.seen.objects.get(index)).map(|object| object.kind)
+    }
+
+    /// An atomic that is used by a thread that does not know yet that it was made.
+    fn unmade(&self, second: &Step) -> Option<String> {
+        let made = self.seen.objects.get(second.call.object.index()?)?;
+        let told = made.kind.starts_with("Atomic") && !self.order.is_vague;
+        told.then(|| {
+            format!(
+                "T{} uses `{}` at {}, and nothing orders that after the line that makes it, {}: another thread could see it before \
+                 it is made.",
+                second.thread,
+                self.object(second),
+                place(second.call.location),
+                place(made.created)
+            )
+        })
+    }
+
+    /// Why the one access is not ordered before the other; silent where that is not known.
+    fn unordered(&self, first: usize, second: usize, steps: &mut [StepTold]) -> Option<String> {
+        if let Some(link) = self.order.broken_link(first, second) {
+            return self.broken(link, first, steps);
         }
-        note(&mut steps[from], "read below, orders nothing");
-        note(&mut steps[to], "orders nothing");
-        let (weak_write, weak_read) = self.order.weak_side((from, to));
-        let why = match (weak_write, weak_read) {
-            (true, false) => format!("that {} is {}: it releases nothing", write.call.operation, ordering_of(write)),
+        let (one, other) = (self.seen.steps[first].thread, self.seen.steps[second].thread);
+        (!self.order.is_vague).then(|| {
+            format!("Before its access T{other} reads nothing that T{one} writes after its own, so it cannot know that T{one} is done.")
+        })
+    }
+
+    /// A read that saw a write and yet is not ordered after the first access.
+    fn broken(&self, (from, to): (usize, usize), first: usize, steps: &mut [StepTold]) -> Option<String> {
+        let (write, read) = (&self.seen.steps[from], &self.seen.steps[to]);
+        access(write)?;
+        let releases_not = || match self.order.early_fence(from) {
+            Some(fence) => format!(
+                "that {} is {}, and the fence at {} hands on only what came before that fence",
+                write.call.operation,
+                ordering_of(write),
+                place(self.seen.steps[fence].call.location)
+            ),
+            None => format!("that {} is {}: it releases nothing", write.call.operation, ordering_of(write)),
+        };
+        let why = match self.order.weak_side((from, to), first) {
+            (true, false) => releases_not(),
             (false, true) => format!("that {} is {}: it acquires nothing", read.call.operation, ordering_of(read)),
-            _ => format!(
+            (true, true) if self.order.early_fence(from).is_none() => format!(
                 "the one releases nothing ({}) and the other acquires nothing ({})",
                 ordering_of(write),
                 ordering_of(read)
             ),
+            (true, true) => format!("{}; and that {} acquires nothing ({})", releases_not(), read.call.operation, ordering_of(read)),
+            (false, false) => return None,
         };
-        format!(
+        note(&mut steps[from], "read below, orders nothing");
+        note(&mut steps[to], "orders nothing");
+        Some(format!(
             "T{}'s {} at {} did read what T{}'s {} at {} had written, but {why}.",
             read.thread,
             read.call.operation,
@@ -224,7 +259,7 @@ impl Story<'_> {
             write.thread,
             write.call.operation,
             place(write.call.location),
-        )
+        ))
     }
 
     /// Who stands where, and who keeps whom.
@@ -235,11 +270,11 @@ impl Story<'_> {
             note(told_step, "stuck");
             told.push(self.stuck(step));
         }
-        if let Some((notify, sleep)) = lost_wakeup(all) {
+        if let Some((notify, sleep)) = lost_wakeup(all, self.pass) {
             note(&mut steps[notify], "woke nobody");
             let (notify, sleep) = (&all[notify], &all[sleep]);
             told.push(format!(
-                "{} by T{} at {} woke nobody, since nobody slept yet; T{} went to sleep after it, and nobody will wake it.",
+                "{} by T{} at {} woke nobody, since nobody slept; T{} went to sleep after it, and nobody will wake it.",
                 notify.call.operation,
                 notify.thread,
                 place(notify.call.location),
@@ -257,18 +292,30 @@ impl Story<'_> {
                 _ => format!("T{me} waits for the end of a thread at {at}."),
             },
             "park" => format!("T{me} is parked at {at}, and nobody unparks it."),
-            "wake" => format!("T{me} sleeps on `{object}` at {at}."),
+            "wake" if is_asleep(&self.seen.steps, step, self.pass) => format!("T{me} sleeps on `{object}` at {at}."),
+            "wake" => self.wants(step, me, &at, self.named(&step.call.arguments[0])),
             "recv" => format!("T{me} waits for a message at {at}."),
             "send" => format!("T{me} waits for room in the channel at {at}."),
-            operation => match holder(&self.seen.steps, step) {
-                Some((thread, since)) if thread == me => {
-                    format!("T{me} waits for `{object}` at {at}, which it holds itself since {}.", place(since.call.location))
-                }
-                Some((thread, since)) => {
-                    format!("T{me} waits for `{object}` at {at}, which T{thread} holds since {}.", place(since.call.location))
-                }
-                None => format!("T{me} stands in {operation} of `{object}` at {at}."),
-            },
+            _ => self.wants(step, me, &at, object),
+        }
+    }
+
+    /// The object that an argument is.
+    fn named(&self, argument: &Value) -> &str {
+        let Value::Object(object) = argument else { return "" };
+        object.index().and_then(|index| self.names.get(index)).map_or("", String::as_str)
+    }
+
+    /// What a thread waits for that others take and give back.
+    fn wants(&self, step: &Step, me: usize, at: &str, object: &str) -> String {
+        match holder(&self.seen.steps, step) {
+            Some((thread, since)) if thread == me => {
+                format!("T{me} waits for `{object}` at {at}, which it holds itself since {}.", place(since.call.location))
+            }
+            Some((thread, since)) => {
+                format!("T{me} waits for `{object}` at {at}, which T{thread} holds since {}.", place(since.call.location))
+            }
+            None => format!("T{me} stands in {} of `{object}` at {at}.", step.call.operation),
         }
     }
 
@@ -308,7 +355,8 @@ impl Story<'_> {
         note(&mut steps[write], "writes over it");
         let (me, other) = (all[write].thread, all[lost].thread);
         Some(format!(
-            "An update is lost: T{me} read `{}` at {}, T{other} wrote it at {}, and T{me} wrote over that at {}. Reading and writing must be one step.",
+            "Perhaps an update is lost: T{me} read `{}` at {}, T{other} wrote it at {}, and T{me} wrote over that at {}. If what it \
+             wrote depends on what it had read, reading and writing must be one step.",
             self.object(&all[write]),
             place(all[read].call.location),
             place(all[lost].call.location),
@@ -361,53 +409,44 @@ fn ordering_of(step: &Step) -> String {
     }
 }
 
-/// Who holds what a stuck step waits for, and the step by which it got it.
-fn holder<'a>(steps: &'a [Step], stuck: &Step) -> Option<(usize, &'a Step)> {
-    if let ("join", Value::Thread(thread)) = (stuck.call.operation, stuck.call.arguments[0]) {
-        return steps.iter().rfind(|step| step.thread == thread).map(|step| (thread, step));
-    }
-    if !["lock", "read", "write"].contains(&stuck.call.operation) {
-        return None;
-    }
-    let taken = |step: &&Step| {
-        step.call.object == stuck.call.object
-            && matches!(step.call.operation, "lock" | "try_lock" | "read" | "try_read" | "write" | "try_write")
-            && step.outcome.is_some_and(|outcome| !matches!(outcome, Outcome::Gave(Value::Text("WouldBlock"))))
-    };
-    let freed = |step: &&Step| {
-        step.call.object == stuck.call.object && matches!(step.call.operation, "unlock" | "end read" | "end write")
-    };
-    let threads = 0..steps.iter().map(|step| step.thread + 1).max().unwrap_or(0);
-    threads.into_iter().find_map(|thread| {
-        let own = || steps.iter().filter(move |step| step.thread == thread);
-        let held = own().filter(taken).count() > own().filter(freed).count();
-        held.then(|| own().rfind(taken)).flatten().map(|step| (thread, step))
-    })
+/// Whether a step touches a value whose accesses may race.
+fn touches(step: &Step) -> bool {
+    access(step).is_some() || matches!(step.call.operation, "READ" | "WRITE" | "get" | "get_mut" | "into_inner" | "drop")
 }
 
-/// Of a deadlock: the notification that woke nobody, and the sleep after it that nobody ends.
-fn lost_wakeup(steps: &[Step]) -> Option<(usize, usize)> {
-    let asleep = |step: &Step| step.outcome.is_none() && step.call.operation == "wake";
-    steps.iter().enumerate().filter(|(_, step)| asleep(step)).find_map(|(at, sleeper)| {
-        let slept = steps.iter().rposition(|step| step.thread == sleeper.thread && step.call.operation == "wait")?;
-        let vain = |step: &Step| {
-            step.call.object == sleeper.call.object
-                && step.call.operation.starts_with("notify")
-                && matches!(step.outcome, Some(Outcome::Gave(Value::Text("nobody"))))
-        };
-        steps[..slept].iter().rposition(vain).map(|notify| (notify, at))
-    })
+/// Whether two accesses to one value of this kind must be ordered.
+fn conflict(kind: &str, first: &Step, second: &Step) -> bool {
+    let either = |is: &dyn Fn(&Step) -> bool| is(first) || is(second);
+    // Atomic accesses never race with each other.
+    let must = if kind.starts_with("Atomic") {
+        either(&|step| access(step).is_none())
+    } else {
+        either(&|step| !matches!(step.call.operation, "READ" | "get"))
+    };
+    let same = first.call.object == second.call.object && first.thread != second.thread;
+    same && must && touches(first)
+}
+
+/// The thread that keeps a stuck one from going on, where it is one.
+fn keeper(steps: &[Step], stuck: &Step, pass: Pass) -> Option<usize> {
+    match (stuck.call.operation, stuck.call.arguments[0]) {
+        ("join", Value::Thread(thread)) => Some(thread),
+        ("wake", _) if is_asleep(steps, stuck, pass) => None,
+        _ => holder(steps, stuck).map(|(thread, _)| thread),
+    }
 }
 
 fn told(number: usize, step: &Step, link: Option<Link>, names: &[String]) -> StepTold {
     let call = &step.call;
     let shown = |value: &Value| !matches!(value, Value::Nothing);
+    let named = |object: Object| object.index().and_then(|index| names.get(index)).cloned().unwrap_or_default();
+    let written = |value: &Value| if let Value::Object(object) = value { named(*object) } else { value.to_string() };
     StepTold {
         step: number,
         thread: step.thread,
-        object: call.object.index().and_then(|index| names.get(index)).cloned().unwrap_or_default(),
+        object: named(call.object),
         operation: call.operation.to_owned(),
-        arguments: call.arguments.iter().filter(|value| shown(value)).map(Value::to_string).collect(),
+        arguments: call.arguments.iter().filter(|value| shown(value)).map(written).collect(),
         orderings: call.orderings.iter().flatten().map(|ordering| format!("{ordering:?}")).collect(),
         value: match step.outcome {
             None | Some(Outcome::Done) => String::new(),

@@ -128,7 +128,7 @@ impl<'a> Search<'a> {
             End::Finished => None,
             End::Cut | End::Tried | End::Fenced => Some(self.cut(pass, &seen)),
             End::Panicked { message, place } => {
-                let class = explain::class(&message, &seen);
+                let class = explain::class(&message, &seen, pass);
                 Some(self.explained(Failed { class, pass, panic: message, place, seen }, sum.loads))
             }
         }
@@ -184,7 +184,7 @@ impl<'a> Search<'a> {
             match self.search(&mut self.mode(failed.pass), self.brief(Some(preemptions), began)) {
                 (End::Finished, _) => {}
                 (End::Panicked { message, place }, seen) => {
-                    let class = explain::class(&message, &seen);
+                    let class = explain::class(&message, &seen, failed.pass);
                     if class == failed.class {
                         return Some((Failed { class, pass: failed.pass, panic: message, place, seen }, preemptions));
                     }

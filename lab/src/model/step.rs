@@ -109,6 +109,8 @@ pub(crate) enum Value {
     Signed(i64),
     Pointer(usize),
     Thread(usize),
+    /// The lock that a sleep on a `Condvar` gives up, and that the waking takes again.
+    Object(Object),
     Text(&'static str),
 }
 
@@ -146,6 +148,8 @@ impl fmt::Display for Value {
             Self::Pointer(0) => write!(out, "null"),
             Self::Pointer(value) => write!(out, "{value:#x}"),
             Self::Thread(value) => write!(out, "T{value}"),
+            // Whoever knows the names of the objects says them.
+            Self::Object(_) => write!(out, "a lock"),
             Self::Text(value) => write!(out, "{value}"),
         }
     }
