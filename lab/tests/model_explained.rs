@@ -262,6 +262,97 @@ fn a_stale_read_names_the_write_that_was_not_seen() {
     assert!(failure.steps.iter().any(|step| step.stale));
 }
 
+/// A fence hands over what came before it, and nothing that came after.
+#[test]
+fn a_fence_that_stands_too_early_releases_nothing_later() {
+    let failure = failure(Model::new().explore(|| {
+        let letter = Arc::new(Letter { sealed: AtomicBool::new(false), text: UnsafeCell::new(0) });
+        let writer = thread::spawn({
+            let letter = letter.clone();
+            move || {
+                fence(Release);
+                // SAFETY: what is checked.
+                letter.text.with_mut(|text| unsafe { *text = 42 });
+                letter.sealed.store(true, Relaxed);
+            }
+        });
+        if letter.sealed.load(Acquire) {
+            // SAFETY: what is checked.
+            letter.text.with(|text| unsafe { *text });
+        }
+        writer.join().unwrap();
+    }));
+    let (store, load) = (line_of(&failure, "store"), line_of(&failure, "load"));
+    assert_says(&failure, &[&format!("T0's load at {load} did read what T1's store at {store} had written")]);
+}
+
+/// A Relaxed read-modify-write hands on the release of another, and not what its own thread has done.
+#[test]
+fn who_continues_a_release_sequence_releases_nothing_of_its_own() {
+    let failure = failure(Model::new().explore(|| {
+        let letter = Arc::new((AtomicUsize::new(0), Letter { sealed: AtomicBool::new(false), text: UnsafeCell::new(0) }));
+        let first = thread::spawn({
+            let letter = letter.clone();
+            move || letter.0.fetch_add(1, Release)
+        });
+        let second = thread::spawn({
+            let letter = letter.clone();
+            move || {
+                // SAFETY: what is checked.
+                letter.1.text.with_mut(|text| unsafe { *text = 42 });
+                letter.0.fetch_add(1, Relaxed);
+            }
+        });
+        if letter.0.load(Acquire) == 2 {
+            // SAFETY: what is checked.
+            letter.1.text.with(|text| unsafe { *text });
+        }
+        first.join().unwrap();
+        second.join().unwrap();
+    }));
+    assert_says(&failure, &["T2 and T0 use `text`", "fetch_add is Relaxed: it releases nothing"]);
+}
+
+/// The access that races is the one that nothing orders, not the last one there was.
+#[test]
+fn an_access_that_is_ordered_is_not_named_in_a_race() {
+    let failure = failure(Model::new().explore(|| {
+        let letter = Arc::new(Letter { sealed: AtomicBool::new(false), text: UnsafeCell::new(0) });
+        let read = |letter: &Arc<Letter>| {
+            let letter = letter.clone();
+            // SAFETY: what is checked.
+            thread::spawn(move || letter.text.with(|text| unsafe { *text }))
+        };
+        let (first, second) = (read(&letter), read(&letter));
+        second.join().unwrap();
+        // SAFETY: the mistake: only one of the two is over.
+        letter.text.with_mut(|text| unsafe { *text = 42 });
+        first.join().unwrap();
+    }));
+    assert_says(&failure, &["T1", "T0 writes it"]);
+    let named = failure.sentences().join(" ");
+    assert!(!named.contains("T2"), "T2 was joined: {named}");
+}
+
+/// Who was notified waits for the lock again, and for whoever holds it.
+#[test]
+fn a_lock_held_over_a_join_is_what_the_notified_wait_for() {
+    let failure = failure(Model::new().explore(|| {
+        let pair = Arc::new((Mutex::new(false), Condvar::new()));
+        let sleeper = thread::spawn({
+            let pair = pair.clone();
+            move || drop(pair.1.wait_while(pair.0.lock().unwrap(), |ready| !*ready).unwrap())
+        });
+        let mut ready = pair.0.lock().unwrap();
+        *ready = true;
+        pair.1.notify_one();
+        sleeper.join().unwrap();
+        drop(ready);
+    }));
+    assert_eq!(failure.class, Class::Deadlock);
+    assert_says(&failure, &["T1 waits for `pair`", "which T0 holds since"]);
+}
+
 #[test]
 fn a_livelock_shows_one_round() {
     let failure = failure(Model::new().explore(|| {

@@ -246,7 +246,9 @@ impl Story<'_> {
                 ordering_of(write),
                 ordering_of(read)
             ),
-            (true, true) => format!("{}; and that {} acquires nothing ({})", releases_not(), read.call.operation, ordering_of(read)),
+            (true, true) => {
+                format!("{}; and that {} acquires nothing ({})", releases_not(), read.call.operation, ordering_of(read))
+            }
             (false, false) => return None,
         };
         note(&mut steps[from], "read below, orders nothing");
