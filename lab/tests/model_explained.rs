@@ -9,7 +9,7 @@ use lab::{
         Arc, Condvar, Mutex, RwLock,
         atomic::{
             AtomicBool, AtomicUsize,
-            Ordering::{self, Acquire, Relaxed, Release},
+            Ordering::{self, AcqRel, Acquire, Relaxed, Release},
             fence,
         },
     },
@@ -260,6 +260,32 @@ fn a_stale_read_names_the_write_that_was_not_seen() {
     );
     assert_says(&failure, &["still read the old value of", "nothing orders that write before this read"]);
     assert!(failure.steps.iter().any(|step| step.stale));
+}
+
+/// Of a compare-exchange that fails only the failure ordering reads, and only that one mends.
+#[test]
+fn the_ordering_of_a_failed_exchange_is_the_one_to_mend() {
+    let failure = failure(Model::new().explore(|| {
+        let letter = Arc::new((AtomicUsize::new(0), UnsafeCell::new(0)));
+        struct Shared(Arc<(AtomicUsize, UnsafeCell<u32>)>);
+        // SAFETY: as above.
+        unsafe impl Send for Shared {}
+        let shared = Shared(letter.clone());
+        let writer = thread::spawn(move || {
+            let Shared(letter) = { shared };
+            // SAFETY: as above.
+            letter.1.with_mut(|text| unsafe { *text = 42 });
+            letter.0.store(1, Release);
+        });
+        if letter.0.compare_exchange(0, 2, AcqRel, Relaxed).is_err() {
+            // SAFETY: as above.
+            letter.1.with(|text| unsafe { *text });
+        }
+        writer.join().unwrap();
+    }));
+    let repair = failure.repair.expect("one ordering is to blame");
+    assert_eq!((repair.from.as_str(), repair.to.as_str()), ("Relaxed", "Acquire"));
+    assert!(repair.operation.starts_with("the failure ordering of "), "{}", repair.operation);
 }
 
 /// A fence hands over what came before it, and nothing that came after.
