@@ -265,21 +265,26 @@ fn a_stale_read_names_the_write_that_was_not_seen() {
 /// Of a compare-exchange that fails only the failure ordering reads, and only that one mends.
 #[test]
 fn the_ordering_of_a_failed_exchange_is_the_one_to_mend() {
+    struct Post {
+        state: AtomicUsize,
+        text: UnsafeCell<u32>,
+    }
+    // SAFETY: what is checked.
+    unsafe impl Sync for Post {}
+
     let failure = failure(Model::new().explore(|| {
-        let letter = Arc::new((AtomicUsize::new(0), UnsafeCell::new(0)));
-        struct Shared(Arc<(AtomicUsize, UnsafeCell<u32>)>);
-        // SAFETY: as above.
-        unsafe impl Send for Shared {}
-        let shared = Shared(letter.clone());
-        let writer = thread::spawn(move || {
-            let Shared(letter) = { shared };
-            // SAFETY: as above.
-            letter.1.with_mut(|text| unsafe { *text = 42 });
-            letter.0.store(1, Release);
+        let post = Arc::new(Post { state: AtomicUsize::new(0), text: UnsafeCell::new(0) });
+        let writer = thread::spawn({
+            let post = post.clone();
+            move || {
+                // SAFETY: as above.
+                post.text.with_mut(|text| unsafe { *text = 42 });
+                post.state.store(1, Release);
+            }
         });
-        if letter.0.compare_exchange(0, 2, AcqRel, Relaxed).is_err() {
+        if post.state.compare_exchange(0, 2, AcqRel, Relaxed).is_err() {
             // SAFETY: as above.
-            letter.1.with(|text| unsafe { *text });
+            post.text.with(|text| unsafe { *text });
         }
         writer.join().unwrap();
     }));
