@@ -131,12 +131,7 @@ struct Atomic<W> {
 
 /// The ordering of a load without `SeqCst`, and whether it was that.
 fn of_load(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
-    let ordering = match mode.instead.map(|instead| instead.ordering) {
-        // What the ordering of a read-modify-write means where only its failure reads.
-        Some(AcqRel) => Acquire,
-        Some(Release) | None => ordering,
-        Some(other) => other,
-    };
+    let ordering = mode.ordering_of_fetch(ordering);
     match ordering {
         Relaxed | Acquire if mode.strong => (Acquire, true),
         Relaxed | Acquire => (ordering, false),
@@ -200,9 +195,13 @@ impl<W: Word> Atomic<W> {
     }
 
     fn load(&self, ordering: Ordering, location: &'static Location<'static>) -> W::Value {
-        engine::note_load(ordering == SeqCst);
         let call = Call::new(self.object, "load", location).ordering(ordering);
-        engine::perform(call, |mode| self.look(ordering, mode), |value| Outcome::Gave((*value).into()))
+        let act = |mode: Mode| {
+            // What it is made to be, not what it was written as: a search for a repair needs both ways of `SeqCst`, too.
+            engine::note_load(mode.ordering_of_fetch(ordering) == SeqCst);
+            self.look(ordering, mode)
+        };
+        engine::perform(call, act, |value| Outcome::Gave((*value).into()))
     }
 
     fn store(&self, value: W::Value, ordering: Ordering, location: &'static Location<'static>) {

@@ -51,17 +51,36 @@ pub(crate) struct Mode {
     pub(crate) recorded: bool,
 }
 
-/// Another ordering for one line.
+/// Another ordering for one argument of one operation in the source.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Instead {
     pub(crate) location: &'static Location<'static>,
+    /// It is the ordering of what only reads: of a load, and of a compare-exchange that fails. `fetch_update` is made of both,
+    /// and takes one ordering for them.
+    pub(crate) fetches: bool,
     pub(crate) ordering: Ordering,
 }
 
+impl Instead {
+    /// Which of the orderings of a step it replaces.
+    pub(crate) fn slot(self, step: &Step) -> usize {
+        usize::from(self.fetches && step.call.operation != "load")
+    }
+}
+
 impl Mode {
-    /// The ordering of the line that is running, which was written as `ordering`.
+    /// The ordering of the operation that is running, which was written as `ordering`, where it writes or is a fence.
     pub(crate) fn ordering(&self, ordering: Ordering) -> Ordering {
-        self.instead.map_or(ordering, |instead| instead.ordering)
+        self.replaced(ordering, false)
+    }
+
+    /// The same of what only reads.
+    pub(crate) fn ordering_of_fetch(&self, ordering: Ordering) -> Ordering {
+        self.replaced(ordering, true)
+    }
+
+    fn replaced(&self, ordering: Ordering, fetches: bool) -> Ordering {
+        self.instead.filter(|instead| instead.fetches == fetches).map_or(ordering, |instead| instead.ordering)
     }
 }
 

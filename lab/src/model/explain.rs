@@ -5,7 +5,7 @@ mod name;
 mod order;
 mod value;
 
-use std::{panic::Location, sync::atomic::Ordering};
+use std::panic::Location;
 
 use self::{
     lock::{holder, is_asleep, lost_wakeup},
@@ -13,7 +13,7 @@ use self::{
 };
 use super::{
     Class, Failure, Kind, ObjectTold, Pass, Repair, StepTold,
-    engine::Seen,
+    engine::{Instead, Seen},
     step::{Object, Outcome, Step, Value},
 };
 use crate::finding;
@@ -75,13 +75,26 @@ pub(super) fn plain(name: &str, class: Class, message: String) -> Failure {
 }
 
 /// What would mend a failure: another ordering at one place.
-pub(super) fn repair(site: &Step, to: Ordering, seen: &Seen) -> Repair {
+pub(super) fn repair(site: &Step, instead: Instead, seen: &Seen) -> Repair {
     let object = site.call.object.index().and_then(|index| name::of(&seen.objects).get(index).cloned());
     let object = object.map(|name| format!("{name}.")).unwrap_or_default();
+    let made_of = |operation: &str| {
+        seen.steps.iter().any(|step| step.call.location == site.call.location && step.call.operation == operation)
+    };
+    // A load and a compare-exchange of one place in the source are its.
+    let updates = made_of("load") && made_of("compare_exchange");
+    let operation = if updates { "fetch_update" } else { site.call.operation };
+    let which = match (operation, instead.fetches) {
+        ("fetch_update", true) => "the fetch ordering of ",
+        ("fetch_update", false) => "the set ordering of ",
+        ("load", _) | (_, false) => "",
+        _ => "the failure ordering of ",
+    };
+    let from = site.call.orderings[instead.slot(site)];
     Repair {
-        operation: format!("{object}{}", site.call.operation),
-        from: site.call.orderings[0].map(|ordering| format!("{ordering:?}")).unwrap_or_default(),
-        to: format!("{to:?}"),
+        operation: format!("{which}{object}{operation}"),
+        from: from.map(|ordering| format!("{ordering:?}")).unwrap_or_default(),
+        to: format!("{:?}", instead.ordering),
         file: site.call.location.file().to_owned(),
         line: site.call.location.line(),
     }
@@ -169,7 +182,7 @@ impl Story<'_> {
         let Some(last) = all.iter().rposition(|step| step.outcome.is_none()) else { return unordered.to_owned() };
         let second = &all[last];
         // What loom finds at the end of an access is no step.
-        let Some(kind) = self.kind(second).filter(|_| touches(second)) else { return unordered.to_owned() };
+        let Some(kind) = self.kind(second).filter(|kind| touches(kind, second)) else { return unordered.to_owned() };
         let races = |&at: &usize| conflict(kind, &all[at], second) && !self.order.is_known(at, last);
         let first = (0..last).rev().find(races);
         note(&mut steps[last], "second access");
@@ -246,7 +259,9 @@ impl Story<'_> {
                 ordering_of(write),
                 ordering_of(read)
             ),
-            (true, true) => format!("{}; and that {} acquires nothing ({})", releases_not(), read.call.operation, ordering_of(read)),
+            (true, true) => {
+                format!("{}; and that {} acquires nothing ({})", releases_not(), read.call.operation, ordering_of(read))
+            }
             (false, false) => return None,
         };
         note(&mut steps[from], "read below, orders nothing");
@@ -409,9 +424,12 @@ fn ordering_of(step: &Step) -> String {
     }
 }
 
-/// Whether a step touches a value whose accesses may race.
-fn touches(step: &Step) -> bool {
-    access(step).is_some() || matches!(step.call.operation, "READ" | "WRITE" | "get" | "get_mut" | "into_inner" | "drop")
+/// Whether a step touches a value of this kind in a way that may race.
+fn touches(kind: &str, step: &Step) -> bool {
+    match kind {
+        "UnsafeCell" | "Tracked" => true,
+        _ => kind.starts_with("Atomic") && (access(step).is_some() || matches!(step.call.operation, "get_mut" | "into_inner")),
+    }
 }
 
 /// Whether two accesses to one value of this kind must be ordered.
@@ -424,7 +442,7 @@ fn conflict(kind: &str, first: &Step, second: &Step) -> bool {
         either(&|step| !matches!(step.call.operation, "READ" | "get"))
     };
     let same = first.call.object == second.call.object && first.thread != second.thread;
-    same && must && touches(first)
+    same && must && touches(kind, first)
 }
 
 /// The thread that keeps a stuck one from going on, where it is one.

@@ -64,6 +64,16 @@ impl Sum {
         self.spurious |= seen.spurious;
         self.switches = self.switches.max(seen.switches);
     }
+
+    /// Whether a pass has nothing to do: what the first pass has not met in all interleavings, no other pass can vary.
+    fn leaves_idle(&self, pass: Pass) -> bool {
+        let explored = self.passes.iter().any(|searched| searched.name == Pass::Interleavings);
+        match pass {
+            Pass::Interleavings => false,
+            Pass::WeakMemory => explored && !self.loads,
+            Pass::Spurious => explored && !self.spurious,
+        }
+    }
 }
 
 /// How far one search goes.
@@ -96,14 +106,7 @@ impl<'a> Search<'a> {
 
     fn passes(&mut self, sum: &mut Sum) -> Option<Failure> {
         for &pass in &self.model.passes {
-            // What the first pass has not met in all interleavings, no other pass can vary.
-            let explored = sum.passes.iter().any(|searched| searched.name == Pass::Interleavings);
-            let idle = match pass {
-                Pass::Interleavings => false,
-                Pass::WeakMemory => explored && !sum.loads,
-                Pass::Spurious => explored && !sum.spurious,
-            };
-            if idle {
+            if sum.leaves_idle(pass) {
                 continue;
             }
             if let Some(failure) = self.pass(pass, sum) {
@@ -129,7 +132,7 @@ impl<'a> Search<'a> {
             End::Cut | End::Tried | End::Fenced => Some(self.cut(pass, &seen)),
             End::Panicked { message, place } => {
                 let class = explain::class(&message, &seen, pass);
-                Some(self.explained(Failed { class, pass, panic: message, place, seen }, sum.loads))
+                Some(self.explained(Failed { class, pass, panic: message, place, seen }))
             }
         }
     }
@@ -163,7 +166,7 @@ impl<'a> Search<'a> {
     }
 
     /// A failure, by the simplest execution that shows it, and with what would mend it.
-    fn explained(&self, failed: Failed, loads: bool) -> Failure {
+    fn explained(&self, failed: Failed) -> Failure {
         let kind = self.kind(&failed);
         if kind.is_none() {
             return explain::failure(&self.name, kind, &failed);
@@ -172,7 +175,7 @@ impl<'a> Search<'a> {
             Some((simpler, preemptions)) => (simpler, Some(preemptions)),
             None => (failed, None),
         };
-        let repair = if kind == Some(Kind::MemoryOrdering) { self.repair(&failed.seen, loads) } else { None };
+        let repair = if kind == Some(Kind::MemoryOrdering) { self.repair(&failed.seen) } else { None };
         Failure { preemptions, repair, ..explain::failure(&self.name, kind, &failed) }
     }
 
@@ -195,36 +198,45 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// The line whose ordering alone is to blame: with another one there, and nowhere else, the model passes. `None` where no
-    /// line or more than one is such, or where it takes too long to say.
-    fn repair(&self, seen: &Seen, loads: bool) -> Option<Repair> {
+    /// The ordering that alone is to blame: with another one there, and nowhere else, the model passes. `None` where none or
+    /// more than one is such, or where it takes too long to say.
+    fn repair(&self, seen: &Seen) -> Option<Repair> {
         let began = Instant::now();
-        let mut sites: Vec<&Step> = Vec::new();
-        for step in seen.steps.iter().filter(|step| step.call.orderings[0].is_some()) {
-            if !sites.iter().any(|site| site.call.location == step.call.location) {
-                sites.push(step);
-            }
-        }
         let mut found = None;
-        for site in sites {
-            let Some(ordering) = stronger(site).into_iter().find(|ordering| self.mends(site, *ordering, loads, began)) else {
-                continue;
-            };
-            if found.replace((site, ordering)).is_some() {
+        for (step, fetches) in sites(&seen.steps) {
+            let location = step.call.location;
+            let slot = Instead { location, fetches, ordering: Ordering::Relaxed }.slot(step);
+            let tries = stronger(step.call.operation, slot, step.call.orderings[slot]).into_iter();
+            let mut tries = tries.map(|ordering| Instead { location, fetches, ordering });
+            let Some(instead) = tries.find(|instead| self.mends(*instead, began)) else { continue };
+            if found.replace((step, instead)).is_some() {
                 return None;
             }
         }
-        // A line that was not tried any more could be another one.
-        let (site, to) = found.filter(|_| began.elapsed() < AFTERTHOUGHT)?;
-        Some(explain::repair(site, to, seen))
+        // A place that was not tried any more could be another one.
+        let (step, instead) = found.filter(|_| began.elapsed() < AFTERTHOUGHT)?;
+        Some(explain::repair(step, instead, seen))
     }
 
-    fn mends(&self, site: &Step, ordering: Ordering, loads: bool, began: Instant) -> bool {
-        let passes = [Pass::Interleavings, Pass::WeakMemory].into_iter().filter(|pass| *pass != Pass::WeakMemory || loads);
-        passes.into_iter().all(|pass| {
-            let mut mode = Mode { instead: Some(Instead { location: site.call.location, ordering }), ..self.mode(pass) };
-            matches!(self.pass_of(&mut mode, self.brief(self.model.preemptions, began), |_| ()).0, End::Finished)
-        })
+    /// Whether the model passes with that one ordering: in all of its passes, and with all that it must reach.
+    fn mends(&self, instead: Instead, began: Instant) -> bool {
+        let mut sum = Sum::default();
+        for &pass in &self.model.passes {
+            if sum.leaves_idle(pass) {
+                continue;
+            }
+            let mut mode = Mode { instead: Some(instead), ..self.mode(pass) };
+            let mut executions = 0;
+            let (end, _) = self.pass_of(&mut mode, self.brief(self.model.preemptions, began), |seen| {
+                executions += seen.executions;
+                sum.add(seen);
+            });
+            if !matches!(end, End::Finished) {
+                return false;
+            }
+            sum.passes.push(Searched { name: pass, executions, seconds: 0.0 });
+        }
+        self.worth(&sum).is_none()
     }
 
     /// What a failure is a matter of.
@@ -335,13 +347,27 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The orderings that are stronger than the one of a step, the weakest first.
-fn stronger(step: &Step) -> Vec<Ordering> {
+/// Every ordering in the source that these steps were made with: a step, and whether it is the one of what only reads.
+fn sites(steps: &[Step]) -> Vec<(&Step, bool)> {
+    let mut sites: Vec<(&Step, bool)> = Vec::new();
+    for step in steps {
+        let orderings = step.call.orderings.iter().enumerate().filter(|(_, ordering)| ordering.is_some());
+        for fetches in orderings.map(|(slot, _)| slot == 1 || step.call.operation == "load") {
+            if !sites.iter().any(|(site, fetched)| site.call.location == step.call.location && *fetched == fetches) {
+                sites.push((step, fetches));
+            }
+        }
+    }
+    sites
+}
+
+/// The orderings that are stronger than the one that was written, the weakest first.
+fn stronger(operation: &str, slot: usize, written: Option<Ordering>) -> Vec<Ordering> {
     use Ordering::{AcqRel, Acquire, Release, SeqCst};
-    let [Some(written), _] = step.call.orderings else { return Vec::new() };
-    let all: &[Ordering] = match step.call.operation {
-        "load" => &[Acquire, SeqCst],
-        "store" => &[Release, SeqCst],
+    let Some(written) = written else { return Vec::new() };
+    let all: &[Ordering] = match (operation, slot) {
+        ("load", _) | (_, 1) => &[Acquire, SeqCst],
+        ("store", _) => &[Release, SeqCst],
         _ => &[Acquire, Release, AcqRel, SeqCst],
     };
     let rank = |ordering: Ordering| match ordering {

@@ -77,7 +77,10 @@ fn sleepers(steps: &[Step], pass: Pass) -> BTreeMap<usize, Option<usize>> {
         }
     }
     let timed = |thread: usize| {
-        steps.iter().rfind(|step| step.thread == thread && falls_asleep(step)).is_some_and(|step| step.call.operation == "wait_timeout")
+        steps
+            .iter()
+            .rfind(|step| step.thread == thread && falls_asleep(step))
+            .is_some_and(|step| step.call.operation == "wait_timeout")
     };
     let asleep = queues.into_iter().flat_map(|(object, queue)| queue.into_iter().map(move |thread| (thread, object)));
     asleep.filter(|(thread, _)| !timed(*thread)).collect()

@@ -24,7 +24,8 @@ pub(super) fn left(steps: &[Step], objects: &[ObjectInfo], at: usize) -> Option<
 /// The value that was there before the first write, where something tells.
 pub(super) fn initial(steps: &[Step], at: usize) -> Option<Value> {
     let read = &steps[at];
-    let first = steps.iter().find(|step| step.call.object == read.call.object && step.outcome.is_some() && access(step).is_some())?;
+    let first =
+        steps.iter().find(|step| step.call.object == read.call.object && step.outcome.is_some() && access(step).is_some())?;
     // A store reads nothing; what comes after it does not tell any more.
     value_read(first)
 }
