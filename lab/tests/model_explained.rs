@@ -394,21 +394,38 @@ fn a_fence_before_the_access_that_it_should_publish_is_said_to_be_too_early() {
     );
 }
 
+/// T0 hands on what it has taken over, but takes it over only afterwards.
 #[test]
 fn what_stands_before_the_fence_that_acquires_is_not_ordered() {
-    let failure = failure(desk(
-        |desk| {
-            write(&desk.one);
-            desk.flag.store(1, Release);
-        },
-        |desk| {
-            if desk.flag.load(Relaxed) == 1 {
-                read(&desk.one);
-                fence(Acquire);
+    let failure = failure(Model::new().explore(|| {
+        let desk = Arc::new(Desk::new());
+        let first = thread::spawn({
+            let desk = desk.clone();
+            move || {
+                write(&desk.one);
+                desk.flag.store(1, Release);
             }
-        },
-    ));
-    assert_says(&failure, &["that load is Relaxed: it acquires nothing"]);
+        });
+        let second = thread::spawn({
+            let desk = desk.clone();
+            move || {
+                if desk.gate.load(Acquire) == 1 {
+                    read(&desk.one);
+                }
+            }
+        });
+        if desk.flag.load(Relaxed) == 1 {
+            desk.gate.store(1, Release);
+            fence(Acquire);
+        }
+        first.join().unwrap();
+        second.join().unwrap();
+    }));
+    let late = step(&failure, 0, "fence").place();
+    assert_says(
+        &failure,
+        &["T1 and T2 use `one`", &format!("that load is Relaxed, and the fence at {late} comes too late for it")],
+    );
 }
 
 /// The read-modify-write hands on what the store before it has released, and nothing of its own thread.
@@ -466,26 +483,34 @@ fn an_access_that_is_ordered_is_not_the_first_of_a_race() {
 #[test]
 fn a_thread_that_was_notified_waits_for_the_lock() {
     let failure = failure(Model::new().explore(|| {
-        let pair = Arc::new((Mutex::new(false), Condvar::new()));
+        let pair = Arc::new((Mutex::new(0), Condvar::new()));
         let sleeper = thread::spawn({
             let pair = pair.clone();
             move || {
-                let mut ready = pair.0.lock().unwrap();
-                while !*ready {
-                    ready = pair.1.wait(ready).unwrap();
+                let mut state = pair.0.lock().unwrap();
+                *state = 1;
+                while *state == 1 {
+                    state = pair.1.wait(state).unwrap();
                 }
             }
         });
-        let mut ready = pair.0.lock().unwrap();
-        *ready = true;
+        let mut state = pair.0.lock().unwrap();
+        while *state == 0 {
+            drop(state);
+            thread::yield_now();
+            state = pair.0.lock().unwrap();
+        }
+        *state = 2;
         pair.1.notify_one();
         // The mistake: the lock is still held.
         sleeper.join().unwrap();
-        drop(ready);
+        drop(state);
     }));
     assert_eq!(failure.class, Class::Deadlock);
-    let held = step(&failure, 0, "lock").place();
-    assert_says(&failure, &[&format!("which T0 holds since {held}")]);
+    let wake = step(&failure, 1, "wake");
+    assert_eq!((wake.finished, wake.waits_for), (false, Some(0)));
+    let (lock, held, at) = (&step(&failure, 0, "lock").object, step(&failure, 0, "lock").place(), wake.place());
+    assert_says(&failure, &[&format!("T1 waits for `{lock}` at {at}, which T0 holds since {held}")]);
     assert_silent(&failure, "sleeps on");
 }
 
@@ -551,18 +576,20 @@ fn readers_take_nothing_from_readers() {
                 let guard = both.0.read().unwrap();
                 write(&both.1.one);
                 drop(guard);
+                both.1.gate.store(1, Relaxed);
             }
         });
-        let guard = both.0.read().unwrap();
-        read(&both.1.one);
-        drop(guard);
+        if both.1.gate.load(Relaxed) == 1 {
+            let guard = both.0.read().unwrap();
+            read(&both.1.one);
+            drop(guard);
+        }
         other.join().unwrap();
     }));
     assert_eq!(failure.class, Class::DataRace);
-    for read in failure.steps.iter().filter(|step| step.operation == "read" && step.thread == 0) {
-        assert_eq!((read.reads_from, read.synchronises), (None, false));
-    }
-    assert_says(&failure, &["so it cannot know that"]);
+    let shared = step(&failure, 0, "read");
+    assert_eq!((shared.reads_from, shared.synchronises), (None, false));
+    assert_says(&failure, &["the one releases nothing (Relaxed) and the other acquires nothing (Relaxed)"]);
 }
 
 #[test]
@@ -663,14 +690,17 @@ fn a_repair_that_makes_an_outcome_impossible_is_none() {
 
 #[test]
 fn a_leak_is_no_matter_of_a_lost_update() {
-    let failure = failure(desk(
-        |desk| desk.flag.store(1, Relaxed),
-        |desk| {
-            desk.flag.load(Relaxed);
-            std::mem::forget(lab::tracked::Tracked::new(1));
-            desk.flag.store(2, Relaxed);
-        },
-    ));
+    let failure = failure(Model::new().explore(|| {
+        let flag = Arc::new(AtomicUsize::new(0));
+        flag.load(Relaxed);
+        let other = thread::spawn({
+            let flag = flag.clone();
+            move || flag.store(1, Relaxed)
+        });
+        other.join().unwrap();
+        flag.store(2, Relaxed);
+        std::mem::forget(lab::tracked::Tracked::new(1));
+    }));
     assert_eq!(failure.class, Class::Leak);
     assert_silent(&failure, "update is lost");
 }
