@@ -253,7 +253,15 @@ impl Story<'_> {
         };
         let why = match self.order.weak_side((from, to), first) {
             (true, false) => releases_not(),
-            (false, true) => format!("that {} is {}: it acquires nothing", read.call.operation, ordering_of(read)),
+            (false, true) => match self.order.late_fence(to) {
+                Some(fence) => format!(
+                    "that {} is {}, and the fence at {} comes too late for it",
+                    read.call.operation,
+                    ordering_of(read),
+                    place(self.seen.steps[fence].call.location)
+                ),
+                None => format!("that {} is {}: it acquires nothing", read.call.operation, ordering_of(read)),
+            },
             (true, true) if self.order.early_fence(from).is_none() => format!(
                 "the one releases nothing ({}) and the other acquires nothing ({})",
                 ordering_of(write),

@@ -228,14 +228,7 @@ impl<'a> Order<'a> {
 
     /// Whether a read takes over what is handed on: by itself, or by a fence after it.
     fn acquired(&self, at: usize) -> bool {
-        let step = &self.steps[at];
-        let fence = |other: &Step| {
-            other.thread == step.thread
-                && other.outcome.is_some()
-                && other.call.operation == "fence"
-                && acquires(other.call.orderings[0])
-        };
-        acquires(orderings(step).0) || self.steps[at..].iter().any(fence)
+        acquires(orderings(&self.steps[at]).0) || self.late_fence(at).is_some()
     }
 
     /// What an operation other than an access to an atomic takes and gives.
@@ -466,9 +459,22 @@ impl<'a> Order<'a> {
         None
     }
 
-    /// On which sides a link fails to hand over `first`: whether the write does not give it, and whether the read takes nothing.
+    /// On which sides a link fails to hand over `first`: whether the write does not give it, and whether the read takes nothing,
+    /// or only by a fence that comes too late.
     pub(super) fn weak_side(&self, (from, to): (usize, usize), first: usize) -> (bool, bool) {
-        (!self.handed[from].knows(self.steps[first].thread, first), !self.acquired(to))
+        let gives = self.handed[from].knows(self.steps[first].thread, first);
+        (!gives, if gives { !acquires(orderings(&self.steps[to]).0) } else { !self.acquired(to) })
+    }
+
+    /// The next fence after a read that acquires.
+    pub(super) fn late_fence(&self, read: usize) -> Option<usize> {
+        let me = self.steps[read].thread;
+        (read..self.steps.len()).find(|&at| self.fence_acquires(me, at))
+    }
+
+    fn fence_acquires(&self, thread: usize, at: usize) -> bool {
+        let step = &self.steps[at];
+        step.thread == thread && step.outcome.is_some() && step.call.operation == "fence" && acquires(step.call.orderings[0])
     }
 
     /// The last fence before a write that releases, which came too early for it.
