@@ -23,6 +23,7 @@ pub(crate) mod mpsc;
 pub(crate) mod mutex;
 pub(crate) mod once;
 pub(crate) mod panic;
+mod poison;
 pub(crate) mod rwlock;
 pub(crate) mod threads;
 pub(crate) mod tracked;

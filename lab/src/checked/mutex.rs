@@ -17,8 +17,11 @@ use std::{
     },
 };
 
-use super::block::{Handover, Turnstile, Waiters};
-use crate::model::engine::{self, Blocked, Call, Object, Outcome, Value};
+use super::{
+    block::{Handover, Turnstile, Waiters},
+    poison::{self, Poison},
+};
+use crate::model::engine::{self, Blocked, Call, Object};
 
 /// `std::sync::Mutex` in a model. Poisoned by a panic inside `lab::panic::catch_unwind`; any other ends the model.
 pub struct Mutex<T: ?Sized> {
@@ -46,7 +49,7 @@ struct Raw {
     /// What those have done who held the lock.
     done: Handover,
     waiters: Waiters,
-    poisoned: AtomicBool,
+    poison: Poison,
 }
 
 /// The lock is held; by loom's guard, if the lock is loom's.
@@ -85,7 +88,7 @@ impl Raw {
             self.turnstile.pass();
             self.done.give();
         }
-        self.poisoned.fetch_or(poisons, Relaxed);
+        self.poison.add(poisons);
         self.held.store(false, Relaxed);
         drop(grip);
         self.waiters.wake_all();
@@ -98,19 +101,6 @@ impl Raw {
         }
         self.done.take();
         true
-    }
-
-    fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Relaxed)
-    }
-
-    /// `value`, as an error if the lock is poisoned.
-    fn checked<V>(&self, value: V) -> LockResult<V> {
-        if self.is_poisoned() { Err(PoisonError::new(value)) } else { Ok(value) }
-    }
-
-    fn told(&self) -> Outcome {
-        if self.is_poisoned() { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done }
     }
 }
 
@@ -127,7 +117,7 @@ impl<T> Mutex<T> {
                 held: Arc::default(),
                 done: Handover::new(),
                 waiters: Waiters::default(),
-                poisoned: AtomicBool::new(false),
+                poison: Poison::default(),
             },
             value: UnsafeCell::new(value),
         })
@@ -138,7 +128,7 @@ impl<T> Mutex<T> {
     /// # Errors
     /// If the lock is poisoned: the value, all the same.
     pub fn into_inner(self) -> LockResult<T> {
-        self.lock.checked(self.value.into_inner())
+        self.lock.poison.checked(self.value.into_inner())
     }
 }
 
@@ -150,7 +140,8 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let location = Location::caller();
-        let grip = engine::perform(Call::new(self.object, "lock", location), |_| self.lock.acquire(), |_| self.lock.told());
+        let grip =
+            engine::perform(Call::new(self.object, "lock", location), |_| self.lock.acquire(), |_| self.lock.poison.told());
         self.guard(grip, location).checked()
     }
 
@@ -163,14 +154,7 @@ impl<T: ?Sized> Mutex<T> {
         engine::demand_tried();
         let location = Location::caller();
         let call = Call::new(self.object, "try_lock", location);
-        let outcome = |taken: &bool| {
-            Outcome::Gave(Value::Text(match (*taken, self.lock.is_poisoned()) {
-                (false, _) => "WouldBlock",
-                (true, true) => "poisoned",
-                (true, false) => "Ok",
-            }))
-        };
-        if engine::perform(call, |_| self.lock.try_acquire(), outcome) {
+        if engine::perform(call, |_| self.lock.try_acquire(), |taken| self.lock.poison.attempted(*taken)) {
             Ok(self.guard(Grip(None), location).checked()?)
         } else {
             Err(TryLockError::WouldBlock)
@@ -182,30 +166,21 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     /// If the lock is poisoned: the value, all the same.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.lock.checked(self.value.get_mut())
+        self.lock.poison.checked(self.value.get_mut())
     }
 
     /// True if a panic has dropped a guard.
     #[track_caller]
     pub fn is_poisoned(&self) -> bool {
         engine::demand_tried();
-        let act = |_| {
-            self.lock.turnstile.pass();
-            self.lock.is_poisoned()
-        };
-        let call = Call::new(self.object, "is_poisoned", Location::caller());
-        engine::perform(call, act, |poisoned| Outcome::Gave((*poisoned).into()))
+        self.lock.poison.ask(self.object, &self.lock.turnstile, Location::caller())
     }
 
     /// Makes the lock as good as new.
     #[track_caller]
     pub fn clear_poison(&self) {
         engine::demand_tried();
-        let act = |_| {
-            self.lock.turnstile.pass();
-            self.lock.poisoned.store(false, Relaxed);
-        };
-        engine::perform(Call::new(self.object, "clear_poison", Location::caller()), act, |()| Outcome::Done);
+        self.lock.poison.clear(self.object, &self.lock.turnstile, Location::caller());
     }
 
     fn guard<'a>(&'a self, grip: Grip<'a>, location: &'static Location<'static>) -> MutexGuard<'a, T> {
@@ -233,7 +208,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 
     /// The guard, as an error if the lock is poisoned.
     pub(super) fn checked(self) -> LockResult<Self> {
-        self.mutex.lock.checked(self)
+        self.mutex.lock.poison.checked(self)
     }
 }
 
@@ -258,11 +233,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
         let Some(grip) = self.grip.take() else { return };
         let call = Call::new(self.mutex.object, "unlock", self.location);
         let poisons = !self.panicking && engine::panicking();
-        engine::perform(
-            call,
-            |_| self.mutex.lock.release(grip, poisons),
-            |()| if poisons { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done },
-        );
+        engine::perform(call, |_| self.mutex.lock.release(grip, poisons), |()| poison::told(poisons));
     }
 }
 

@@ -13,13 +13,16 @@ use std::{
     ops::{Deref, DerefMut},
     panic::{Location, RefUnwindSafe, UnwindSafe},
     sync::{
-        LockResult, PoisonError, TryLockError, TryLockResult,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        LockResult, TryLockError, TryLockResult,
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
 
-use super::block::{Handover, Turnstile, Waiters};
-use crate::model::engine::{self, Call, Object, Outcome, Value};
+use super::{
+    block::{Handover, Turnstile, Waiters},
+    poison::{self, Poison},
+};
+use crate::model::engine::{self, Call, Object};
 
 const WRITER: usize = usize::MAX;
 
@@ -48,7 +51,7 @@ struct Raw {
     written: Handover,
     /// What readers have done: for writers, and not for other readers.
     read: Handover,
-    poisoned: AtomicBool,
+    poison: Poison,
     waiters: Waiters,
 }
 
@@ -80,21 +83,8 @@ impl Raw {
         }
         // One reader less, or no writer.
         self.word.fetch_sub(holder, Relaxed);
-        self.poisoned.fetch_or(poisons, Relaxed);
+        self.poison.add(poisons);
         self.waiters.wake_all();
-    }
-
-    fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Relaxed)
-    }
-
-    /// `value`, as an error if the lock is poisoned.
-    fn checked<V>(&self, value: V) -> LockResult<V> {
-        if self.is_poisoned() { Err(PoisonError::new(value)) } else { Ok(value) }
-    }
-
-    fn told(&self) -> Outcome {
-        if self.is_poisoned() { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done }
     }
 }
 
@@ -136,7 +126,7 @@ impl<T> RwLock<T> {
                 word: AtomicUsize::new(0),
                 written: Handover::new(),
                 read: Handover::new(),
-                poisoned: AtomicBool::new(false),
+                poison: Poison::default(),
                 waiters: Waiters::default(),
             },
             value: UnsafeCell::new(value),
@@ -148,7 +138,7 @@ impl<T> RwLock<T> {
     /// # Errors
     /// If the lock is poisoned: the value, all the same.
     pub fn into_inner(self) -> LockResult<T> {
-        self.lock.checked(self.value.into_inner())
+        self.lock.poison.checked(self.value.into_inner())
     }
 }
 
@@ -160,8 +150,8 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         let location = Location::caller();
-        engine::perform(Call::new(self.object, "read", location), |_| self.lock.acquire(reader), |()| self.lock.told());
-        self.lock.checked(RwLockReadGuard { lock: self, location, kin: PhantomData })
+        engine::perform(Call::new(self.object, "read", location), |_| self.lock.acquire(reader), |()| self.lock.poison.told());
+        self.lock.poison.checked(RwLockReadGuard { lock: self, location, kin: PhantomData })
     }
 
     /// Takes a share of the lock if nobody writes.
@@ -172,7 +162,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         let location = Location::caller();
         if self.attempt("try_read", location, reader) {
-            Ok(self.lock.checked(RwLockReadGuard { lock: self, location, kin: PhantomData })?)
+            Ok(self.lock.poison.checked(RwLockReadGuard { lock: self, location, kin: PhantomData })?)
         } else {
             Err(TryLockError::WouldBlock)
         }
@@ -185,8 +175,8 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         let location = Location::caller();
-        engine::perform(Call::new(self.object, "write", location), |_| self.lock.acquire(writer), |()| self.lock.told());
-        self.lock.checked(self.writing(location))
+        engine::perform(Call::new(self.object, "write", location), |_| self.lock.acquire(writer), |()| self.lock.poison.told());
+        self.lock.poison.checked(self.writing(location))
     }
 
     /// Takes the lock if nobody reads or writes.
@@ -197,20 +187,14 @@ impl<T: ?Sized> RwLock<T> {
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         let location = Location::caller();
         if self.attempt("try_write", location, writer) {
-            Ok(self.lock.checked(self.writing(location))?)
+            Ok(self.lock.poison.checked(self.writing(location))?)
         } else {
             Err(TryLockError::WouldBlock)
         }
     }
 
     fn attempt(&self, operation: &'static str, location: &'static Location<'static>, next: fn(usize) -> Option<usize>) -> bool {
-        let outcome = |taken: &bool| {
-            Outcome::Gave(Value::Text(match (*taken, self.lock.is_poisoned()) {
-                (false, _) => "WouldBlock",
-                (true, true) => "poisoned",
-                (true, false) => "Ok",
-            }))
-        };
+        let outcome = |taken: &bool| self.lock.poison.attempted(*taken);
         engine::perform(Call::new(self.object, operation, location), |_| self.lock.try_acquire(next), outcome)
     }
 
@@ -219,28 +203,19 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     /// If the lock is poisoned: the value, all the same.
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.lock.checked(self.value.get_mut())
+        self.lock.poison.checked(self.value.get_mut())
     }
 
     /// True if a panic has dropped the guard of a writer.
     #[track_caller]
     pub fn is_poisoned(&self) -> bool {
-        let act = |_| {
-            self.lock.turnstile.pass();
-            self.lock.is_poisoned()
-        };
-        let call = Call::new(self.object, "is_poisoned", Location::caller());
-        engine::perform(call, act, |poisoned| Outcome::Gave((*poisoned).into()))
+        self.lock.poison.ask(self.object, &self.lock.turnstile, Location::caller())
     }
 
     /// Makes the lock as good as new.
     #[track_caller]
     pub fn clear_poison(&self) {
-        let act = |_| {
-            self.lock.turnstile.pass();
-            self.lock.poisoned.store(false, Relaxed);
-        };
-        engine::perform(Call::new(self.object, "clear_poison", Location::caller()), act, |()| Outcome::Done);
+        self.lock.poison.clear(self.object, &self.lock.turnstile, Location::caller());
     }
 
     fn writing(&self, location: &'static Location<'static>) -> RwLockWriteGuard<'_, T> {
@@ -248,8 +223,8 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn release(&self, operation: &'static str, holder: usize, poisons: bool, location: &'static Location<'static>) {
-        let outcome = |(): &()| if poisons { Outcome::Gave(Value::Text("poisoned")) } else { Outcome::Done };
-        engine::perform(Call::new(self.object, operation, location), |_| self.lock.release(holder, poisons), outcome);
+        let call = Call::new(self.object, operation, location);
+        engine::perform(call, |_| self.lock.release(holder, poisons), |()| poison::told(poisons));
     }
 }
 
