@@ -86,7 +86,7 @@ fn model_rows(case: &CaseResult, record: &Record) -> Vec<Vec<Cell>> {
 }
 
 fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
-    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs } = speed;
+    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs, load, caveats } = speed;
     let clean: Vec<&Pair> = pairs.iter().filter(|pair| pair.clean).collect();
     let cores = |pairs: &[&Pair]| {
         pairs.iter().filter_map(|pair| pair.effective_cores).flatten().filter(|c| c.is_finite()).min_by(f64::total_cmp)
@@ -97,7 +97,8 @@ fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
             format!("{}, {} interval {} to {}", digits(*ratio), confidence_of(*confidence), digits(*low), digits(*high))
         }
         (Some(ratio), None) => format!("{}, too few clean pairs for an interval", digits(*ratio)),
-        (None, _) => "none: no pair was clean".into(),
+        (None, _) if clean.is_empty() => "none: no pair was clean".into(),
+        (None, _) => "none: too few pairs were clean".into(),
     };
     let mut facts = vec![
         ("Against", format!("{against}, both {}", speedup::place(axis, *threads))),
@@ -106,19 +107,23 @@ fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
         ("Pairs", format!("{} clean of {}", clean.len(), pairs.len())),
     ];
     let told = |cores: Option<f64>| cores.map_or_else(|| "not told by the system".into(), digits);
-    // Who waits for a network has no cores to lose; see `measure`.
-    if axis == Axis::InFlight {
-        return facts;
-    }
     facts.push((
         "Fewest effective cores",
         match (cores(&clean), cores(&all)) {
+            // Who waits for a network has no cores to lose; see `measure`.
+            _ if axis == Axis::InFlight => "not judged: requests in flight wait by design, and every pair counts".into(),
             (Some(of_clean), Some(of_all)) if of_all < of_clean => {
                 format!("{} in a clean pair, {} in any", digits(of_clean), digits(of_all))
             }
             (of_clean, of_all) => told(of_clean.or(of_all)),
         },
     ));
+    if let Some(load) = load {
+        let looked = if load.idle { "" } else { ", and did not become idle" };
+        let waited = number::seconds(load.waited);
+        facts.push(("The machine before", format!("{:.0} % busy, looked at for {waited}{looked}", load.busy * 100.0)));
+    }
+    facts.extend(caveats.iter().map(|caveat| ("Mind", caveat.clone())));
     facts
 }
 
