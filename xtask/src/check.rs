@@ -736,6 +736,32 @@ mod tests {
         assert_eq!(summary_of("model", 2, &[model(false), model(true)]), said);
     }
 
+    fn died() -> Fault {
+        let stderr = "\u{1b}[31mthread 'main' (1) panicked at src/lib.rs:3:1:\nno key\nnote: run with `RUST_BACKTRACE=1`\n";
+        Fault { what: "it ended with exit status: 101 during go".into(), stderr: stderr.into() }
+    }
+
+    #[test]
+    fn the_program_that_failed_is_named_and_fails() {
+        let result = fault("speed", Subject::Submission, died().into()).unwrap();
+        assert_eq!(result.verdict, Verdict::Fail);
+        assert_eq!(result.summary, "the submission: it ended with exit status: 101 during go");
+        let told = result.cases[0].message.as_deref().unwrap();
+        assert!(told.contains("no key") && !told.contains('\u{1b}'), "{told}");
+        assert!(result.evidence.is_none());
+        assert!(fault("speed", Subject::Yours, anyhow::anyhow!("no disk")).is_err(), "the runner's own fault is no failure");
+    }
+
+    #[test]
+    fn an_opponent_that_failed_is_named_and_costs_nothing() {
+        let result = courses_fault("speed", "std", died().into());
+        assert_eq!(result.verdict, Verdict::Error);
+        assert!(result.summary.starts_with("std: it ended with exit status: 101 during go; "), "{}", result.summary);
+        assert!(result.summary.contains("no key") && !result.summary.contains(['\n', '\u{1b}']), "{}", result.summary);
+        assert!(result.cases.is_empty() && result.evidence.is_none());
+        assert_eq!(courses_fault("speed", "std", anyhow::anyhow!("no disk")).summary, "std: no disk");
+    }
+
     #[test]
     fn the_code_is_to_blame_only_for_what_rustc_says_of_it() {
         let of = |said: &str, timed_out| NotBuilt::of(&Built { said: said.into(), timed_out, ..Built::default() });

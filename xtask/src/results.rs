@@ -228,6 +228,10 @@ pub struct Speed {
     /// How busy the machine was before; absent where the system does not tell, or nobody looked.
     #[serde(default)]
     pub load: Option<Load>,
+    /// The ratio up to which the points are full: the pairs were run until it was known on which side of it the median is;
+    /// absent in results of older runners.
+    #[serde(default)]
+    pub full_at: Option<f64>,
     /// What whoever believes the finding has to know, a sentence each: what could not be seen, what was not as it should be.
     #[serde(default)]
     pub caveats: Vec<String>,

@@ -109,6 +109,7 @@ mod tests {
             confidence: 0.0,
             pairs: ratios.iter().map(pair).collect(),
             load: Some(Load { busy: 0.01, waited: 0.25, idle: true }),
+            full_at: None,
             caveats: Vec::new(),
         }
     }

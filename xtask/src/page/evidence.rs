@@ -86,7 +86,7 @@ fn model_rows(case: &CaseResult, record: &Record) -> Vec<Vec<Cell>> {
 }
 
 fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
-    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs, load, caveats } = speed;
+    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs, load, full_at, caveats } = speed;
     let clean: Vec<&Pair> = pairs.iter().filter(|pair| pair.clean).collect();
     let cores = |pairs: &[&Pair]| {
         pairs.iter().filter_map(|pair| pair.effective_cores).flatten().filter(|c| c.is_finite()).min_by(f64::total_cmp)
@@ -106,6 +106,9 @@ fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
         ("Median ratio of times", ratio),
         ("Pairs", format!("{} clean of {}", clean.len(), pairs.len())),
     ];
+    if let Some(full_at) = full_at {
+        facts.push(("Full points", format!("up to {}x its time", number::mean(*full_at))));
+    }
     let told = |cores: Option<f64>| cores.map_or_else(|| "not told by the system".into(), digits);
     facts.push((
         "Fewest effective cores",
@@ -150,4 +153,52 @@ fn span_facts(span: &Span) -> Vec<(&'static str, String)> {
         ("Span", format!("{} {unit}", number::count(*span))),
         ("Forks", number::count(*forks)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::Load;
+
+    fn fact(speed: &Speed, axis: Axis, term: &str) -> Vec<String> {
+        speed_facts(speed, axis).into_iter().filter(|(name, _)| *name == term).map(|(_, value)| value).collect()
+    }
+
+    #[test]
+    fn what_was_not_seen_or_not_as_it_should_be_is_on_the_page() {
+        let pair = Pair { subject: 0.1, opponent: 0.1, effective_cores: None, clean: true, subject_first: None, at: None };
+        let speed = Speed {
+            against: "std".into(),
+            size: 1,
+            size_unit: "keys".into(),
+            threads: 2,
+            ratio: Some(1.0),
+            interval: Some([1.0, 1.0]),
+            confidence: 0.965,
+            pairs: vec![pair],
+            load: Some(Load { busy: 0.404, waited: 2.0, idle: false }),
+            full_at: Some(1.2),
+            caveats: vec!["a busy machine could not be seen".into(), "it drifted".into()],
+        };
+        assert_eq!(fact(&speed, Axis::Threads, "Mind"), speed.caveats);
+        assert_eq!(fact(&speed, Axis::Threads, "Fewest effective cores"), ["not told by the system"]);
+        assert_eq!(
+            fact(&speed, Axis::InFlight, "Fewest effective cores"),
+            ["not judged: requests in flight wait by design, and every pair counts"]
+        );
+        assert_eq!(
+            fact(&speed, Axis::Threads, "The machine before"),
+            ["40 % busy, looked at for 2.00 s, and did not become idle"]
+        );
+        let unknown = Speed { load: None, full_at: None, ..speed };
+        assert!(fact(&unknown, Axis::Threads, "The machine before").is_empty());
+    }
+
+    #[test]
+    fn results_of_older_runners_are_read() {
+        let old = r#"{"against":"std","size":1,"size_unit":"keys","threads":2,"ratio":1.0,"interval":[1.0,1.0],
+            "confidence":0.97,"pairs":[{"subject":0.1,"opponent":0.1,"effective_cores":null,"clean":true}]}"#;
+        let speed: Speed = serde_json::from_str(old).unwrap();
+        assert!(speed.caveats.is_empty() && speed.load.is_none() && speed.pairs[0].subject_first.is_none());
+    }
 }

@@ -128,6 +128,7 @@ fn speed(verdict: Verdict, points: (f64, f64), summary: &str, against: &str, rat
         confidence: 0.965,
         pairs,
         load: Some(Load { busy: if measured { 0.01 } else { 0.4 }, waited: 0.25, idle: measured }),
+        full_at: Some(1.2),
         caveats: if measured { vec![] } else { vec!["the machine was 40 % busy when it began".into()] },
     };
     CheckResult { evidence: Some(Evidence::Speed(speed)), seconds: 4.2, ..check("speed", verdict, points, summary, vec![]) }
