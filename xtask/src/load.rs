@@ -81,7 +81,7 @@ fn ticks(stat: &str, cores: &[usize]) -> Option<Ticks> {
     found.then_some(sum)
 }
 
-/// The cores that a process may use, by the text of `/proc/<pid>/status`: `Cpus_allowed_list:	0-3,8`.
+/// The cores that a process may use, by the text of `/proc/<pid>/status`: a `Cpus_allowed_list` such as `0-3,8`.
 fn allowed(status: &str) -> Option<Vec<usize>> {
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     let mut cores = Vec::new();

@@ -242,9 +242,11 @@ fn an_answer_before_its_question_is_found() {
 #[test]
 fn an_answer_that_waits_in_the_pipe_is_found() {
     let hello = Fake::right().hello;
-    let program = Fake::at_hello(format!(r#"{hello}; say '{{"prepared":{{"pid":1}}}}'; : > written"#)).written();
-    // Read up to the end of the hello, at least: the rest may come with it or stay in the pipe.
+    let early = r#"say '{"prepared":{"pid":1}}'; : > written"#;
+    let program = Fake::at_hello(format!("{hello}; while ! [ -e greeted ]; do :; done; {early}")).written();
+    // Its hello is read alone by then, so the rest stays in the pipe.
     let mut workload = program.start().unwrap();
+    fs::write(program.folder.path().join("greeted"), "").unwrap();
     while !program.folder.path().join("written").exists() {
         std::thread::yield_now();
     }
