@@ -155,9 +155,15 @@ fn what_waited_for_a_core_does_not_count() {
 
 #[test]
 fn a_busy_machine_gives_no_finding() {
-    let (pairs, finding) = series(4, |chance| pair(1.0, Noise::LogNormal(0.05), chance, Some([1.4, 1.4])));
+    // Ten clean pairs would be enough for an interval, and are too few for a verdict.
+    let mut run = 0;
+    let (pairs, finding) = series(4, |chance| {
+        run += 1;
+        let cores = if run % 6 == 0 { [2.0; 2] } else { [1.4; 2] };
+        pair(1.0, Noise::LogNormal(0.05), chance, Some(cores))
+    });
     assert_eq!((pairs.len(), finding), (60, None));
-    assert!(pairs.iter().all(|pair| !pair.clean));
+    assert_eq!(pairs.iter().filter(|pair| pair.clean).count(), 10);
 }
 
 #[test]
