@@ -121,10 +121,12 @@ fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
             (of_clean, of_all) => told(of_clean.or(of_all)),
         },
     ));
-    if let Some(load) = load {
-        let looked = if load.idle { "" } else { ", and did not become idle" };
-        let waited = number::seconds(load.waited);
-        facts.push(("The machine before", format!("{:.0} % busy, looked at for {waited}{looked}", load.busy * 100.0)));
+    // One that did not become idle is among what is to be minded.
+    if let Some(load) = load.filter(|load| load.idle) {
+        facts.push((
+            "The machine before",
+            format!("idle: {:.0} % busy, after {}", load.busy * 100.0, number::seconds(load.waited)),
+        ));
     }
     facts.extend(caveats.iter().map(|caveat| ("Mind", caveat.clone())));
     facts
@@ -176,7 +178,7 @@ mod tests {
             interval: Some([1.0, 1.0]),
             confidence: 0.965,
             pairs: vec![pair],
-            load: Some(Load { busy: 0.404, waited: 2.0, idle: false }),
+            load: Some(Load { busy: 0.014, waited: 0.25, idle: true }),
             full_at: Some(1.2),
             caveats: vec!["a busy machine could not be seen".into(), "it drifted".into()],
         };
@@ -186,12 +188,9 @@ mod tests {
             fact(&speed, Axis::InFlight, "Fewest effective cores"),
             ["not judged: requests in flight wait by design, and every pair counts"]
         );
-        assert_eq!(
-            fact(&speed, Axis::Threads, "The machine before"),
-            ["40 % busy, looked at for 2.00 s, and did not become idle"]
-        );
-        let unknown = Speed { load: None, full_at: None, ..speed };
-        assert!(fact(&unknown, Axis::Threads, "The machine before").is_empty());
+        assert_eq!(fact(&speed, Axis::Threads, "The machine before"), ["idle: 1 % busy, after 250 ms"]);
+        let busy = Load { busy: 0.4, waited: 2.0, idle: false };
+        assert!(fact(&Speed { load: Some(busy), ..speed }, Axis::Threads, "The machine before").is_empty());
     }
 
     #[test]
