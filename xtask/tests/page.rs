@@ -12,7 +12,9 @@ use xtask::{
     chart::{
         Chart, Layout, interleaving,
         measured::Missing,
-        number, pairs, speedup, text,
+        number, pairs,
+        speedup::{self, Beside},
+        text,
         timeline::{self, Row, Slice, Timeline},
     },
     page,
@@ -104,7 +106,7 @@ fn assert_well_formed(markup: &str) {
 
 fn curves(axis: Axis, contenders: &[(&str, Vec<Point>)]) -> Curves {
     let contenders = contenders.iter().map(|(name, points)| ((*name).to_owned(), points.clone())).collect();
-    Curves { size: 4_194_304, size_unit: "keys".into(), axis, contenders }
+    Curves { size: 4_194_304, size_unit: "keys".into(), axis, contenders, weak: None }
 }
 
 fn find<'a>(results: &'a Results, path: &str) -> &'a ExerciseResult {
@@ -170,7 +172,7 @@ fn texts_have_room_whatever_the_names_and_however_many() {
                     list.extend(names[..peers].iter().map(|name| (*name, sample::points(9, &times))));
                     let path = "algorithms/an_exercise_with_quite_a_long_name_of_its_own";
                     for layout in LAYOUTS {
-                        let chart = speedup::draw(path, &curves(axis, &list), cores, layout).expect("a chart");
+                        let chart = speedup::draw(path, &curves(axis, &list), cores, Beside::default(), layout).expect("a chart");
                         let what = format!("{axis:?}, {cores} cores, {places:?}, {peers} peers, {layout:?}");
                         assert_texts_have_room(&chart, &what);
                         assert_well_formed(&chart.file());
@@ -379,7 +381,7 @@ fn a_title_says_the_numbers_that_the_samples_give() {
             times("reference"),
             times("rayon"),
         );
-        let chart = speedup::draw(&exercise.path, curves, cores, Layout::Wide).expect("a chart");
+        let chart = speedup::draw(&exercise.path, curves, cores, Beside::default(), Layout::Wide).expect("a chart");
         assert_eq!(chart.finding, expected);
         // The same is drawn, and the label at the end of the learner's line is that of its last point.
         let drawn: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
@@ -409,7 +411,7 @@ fn guides_are_drawn_only_where_they_mean_something() {
     let draw = |axis, cores, places: &[usize]| {
         let times: Vec<_> = places.iter().map(|p| (*p, 0.2)).collect();
         let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", sample::points(9, &times))];
-        speedup::draw("a/b", &curves(axis, &list), cores, Layout::Wide).expect("a chart").file()
+        speedup::draw("a/b", &curves(axis, &list), cores, Beside::default(), Layout::Wide).expect("a chart").file()
     };
     let guides = |axis, cores, places: &[usize]| {
         let file = draw(axis, cores, places);
@@ -434,11 +436,11 @@ fn guides_are_drawn_only_where_they_mean_something() {
 
 #[test]
 fn numbers_that_are_no_times_are_neither_drawn_nor_hidden() {
-    let wild = Point { threads: 2, samples: vec![f64::NAN, 0.0, f64::INFINITY, -3.0, 0.09, 0.09] };
-    let empty = Point { threads: 4, samples: vec![f64::NAN] };
+    let wild = Point { threads: 2, samples: vec![f64::NAN, 0.0, f64::INFINITY, -3.0, 0.09, 0.09], per_process: 0 };
+    let empty = Point { threads: 4, samples: vec![f64::NAN], per_process: 0 };
     let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", vec![wild, empty])];
     let curves = curves(Axis::Threads, &list);
-    let file = speedup::draw("a/merge_sort", &curves, 2, Layout::Wide).expect("a chart").file();
+    let file = speedup::draw("a/merge_sort", &curves, 2, Beside::default(), Layout::Wide).expect("a chart").file();
     assert!(!file.contains("NaN") && !file.contains("inf"), "{file}");
     let mut results = sample::results(2);
     results.exercises.truncate(1);
@@ -505,7 +507,7 @@ fn what_could_not_be_timed_is_told_and_takes_nothing_with_it() {
 #[test]
 fn a_missing_baseline_is_an_error_and_not_a_picture() {
     let list = [("yours", sample::points(9, &[(1, 0.2)]))];
-    assert_eq!(speedup::draw("a/b", &curves(Axis::Threads, &list), 2, Layout::Wide), Err(Missing::Baseline));
+    assert_eq!(speedup::draw("a/b", &curves(Axis::Threads, &list), 2, Beside::default(), Layout::Wide), Err(Missing::Baseline));
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub fn results(cores: usize) -> Results {
         },
         seed: 1,
         exercises: vec![spin_lock(cores), process_pool(cores), crawler(), merge_sort(cores), word_count()],
+        ceilings: None,
     }
 }
 
@@ -62,8 +63,11 @@ pub fn samples(around: f64, count: usize, salt: u64) -> Vec<f64> {
 
 /// A contender's points out of places and times.
 pub fn points(count: usize, times: &[(usize, f64)]) -> Vec<Point> {
-    let point =
-        |&(threads, time): &(usize, f64)| Point { threads, samples: samples(time, count, threads as u64 * 31 + count as u64) };
+    let point = |&(threads, time): &(usize, f64)| Point {
+        threads,
+        samples: samples(time, count, threads as u64 * 31 + count as u64),
+        per_process: 0,
+    };
     times.iter().map(point).collect()
 }
 
@@ -224,6 +228,7 @@ fn spin_lock(cores: usize) -> ExerciseResult {
                 ),
                 ("std".into(), points(20, &places.iter().map(|&p| (p, 0.061 + 0.024 * (p as f64).log2())).collect::<Vec<_>>())),
             ]),
+            weak: None,
         }),
         trace: None,
         notes: Vec::new(),
@@ -262,6 +267,7 @@ fn process_pool(cores: usize) -> ExerciseResult {
                 ("baseline".into(), points(15, &[(1, 0.412)])),
                 ("reference".into(), points(15, &scaled(0.431, 0.05, cores, &places(cores)))),
             ]),
+            weak: None,
         }),
         trace: Some(TraceResult { file: "traces/process_pool.json".into(), subject: Subject::Reference, threads: 2 }),
         notes: Vec::new(),
@@ -337,6 +343,7 @@ fn crawler() -> ExerciseResult {
                 ("yours".into(), points(10, &flights(2.7, 0.21))),
                 ("reqwest + tokio".into(), points(10, &flights(2.62, 0.045))),
             ]),
+            weak: None,
         }),
         trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8 }),
         notes: Vec::new(),
@@ -395,6 +402,7 @@ fn merge_sort(cores: usize) -> ExerciseResult {
                 ("rayon".into(), points(24, &scaled(0.184, 0.03, cores, &places))),
                 ("yours".into(), points(15, &scaled(0.191, 0.22, cores, &places))),
             ]),
+            weak: None,
         }),
         trace: Some(TraceResult { file: "traces/merge_sort.json".into(), subject: Subject::Yours, threads: 2 }),
         notes: Vec::new(),
