@@ -5,13 +5,20 @@
 /// (write-allocate) is not counted.
 pub const BYTES_PER_ELEMENT: u64 = 24;
 
-/// One pass over the arrays, as far as all three reach.
+/// One pass over three arrays of the same length.
 ///
 /// It stands here and not in the runner because the runner is built without optimisation, and the loop would be slower than
-/// the memory. Never inlined, or it would be built with the caller.
+/// the memory. Never inlined, or it would be built with the caller. By eights, because at the level at which this crate is
+/// built for tests nothing else unrolls it: on data in the cache it is then 2.5 times as fast.
 #[inline(never)]
 pub fn triad(a: &mut [f64], b: &[f64], c: &[f64], scale: f64) {
+    let ((a, a_rest), (b, b_rest), (c, c_rest)) = (a.as_chunks_mut::<8>(), b.as_chunks::<8>(), c.as_chunks::<8>());
     for ((a, b), c) in a.iter_mut().zip(b).zip(c) {
+        for i in 0..8 {
+            a[i] = b[i] + scale * c[i];
+        }
+    }
+    for ((a, b), c) in a_rest.iter_mut().zip(b_rest).zip(c_rest) {
         *a = b + scale * c;
     }
 }
@@ -22,9 +29,10 @@ mod tests {
 
     #[test]
     fn every_element_is_computed() {
-        let (b, c) = ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0]);
-        let mut a = [0.0; 3];
-        triad(&mut a, &b, &c, 0.5);
-        assert_eq!(a, [6.0, 12.0, 18.0]);
+        let counts: Vec<f64> = (0..19).map(f64::from).collect();
+        let tens: Vec<f64> = counts.iter().map(|count| 10.0 * count).collect();
+        let mut a = vec![0.0; 19];
+        triad(&mut a, &counts, &tens, 0.5);
+        assert!(a.iter().zip(&counts).all(|(a, count)| *a == 6.0 * count), "{a:?}");
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     build,
     catalog::{Catalog, Exercise},
     check::cores,
-    driver::{Fault, Workload},
+    driver::{Fault, Timed, Workload},
     fits, measure,
     process::{End, Run},
     results::{Curves, Point, Weak, write_whole},
@@ -112,6 +112,15 @@ impl Series {
         }
     }
 
+    /// Runs the contender once.
+    ///
+    /// # Errors
+    /// A [`crate::driver::Fault`] of the program, or a wrong output.
+    fn run(&self, workload: &mut Workload, threads: usize) -> Result<Timed> {
+        let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
+        if run.digest == self.digest { Ok(run) } else { Err(Fault::wrong_output(&run.digest, &self.digest).into()) }
+    }
+
     /// Runs the contender once, and again, twice at the most, where something else took the cores that it should have had: a
     /// curve shows what a program can do, and of three tries the least disturbed one says it best.
     ///
@@ -120,10 +129,7 @@ impl Series {
     pub fn sample(&self, workload: &mut Workload, threads: usize) -> Result<Duration> {
         let mut best: Option<(f64, f64)> = None;
         for _ in 0..3 {
-            let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
-            if run.digest != self.digest {
-                return Err(Fault::wrong_output(&run.digest, &self.digest).into());
-            }
+            let run = self.run(workload, threads)?;
             let lost = run.waited.unwrap_or(0.0) / run.seconds;
             if best.is_none_or(|(least, _)| lost < least) {
                 best = Some((lost, run.seconds));
@@ -377,5 +383,94 @@ pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<Benched> 
         End::Exited(0) => Ok(Benched { failures: parse(&failures)?, own, series }),
         End::TimedOut => bail!("benching did not end within {} minutes", LIMIT.as_secs() / 60),
         _ => bail!("benching failed:\n{}", finished.stderr.trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_points_enough_for_a_fit_where_there_are_cores_enough() {
+        let full = |cores| counts(Axis::Threads, cores, false);
+        assert_eq!([full(1), full(2)], [vec![1, 2], vec![1, 2, 4]]);
+        assert_eq!(full(4), [1, 2, 3, 4, 8]);
+        assert_eq!(full(8), [1, 2, 3, 4, 6, 8, 16]);
+        assert_eq!(full(12), [1, 2, 3, 4, 6, 8, 12, 24]);
+        assert_eq!(full(64), [1, 2, 4, 8, 16, 32, 64, 128], "powers are enough");
+        assert_eq!(counts(Axis::Processes, 12, true), [1, 2, 4, 8, 12]);
+        for cores in 1..=64 {
+            let within = full(cores).into_iter().filter(|count| *count <= cores).count();
+            assert!(within >= cores.min(4), "{cores} cores");
+        }
+    }
+
+    fn series(contender: &str, scaling: Scaling, size: u64, threads: Vec<usize>) -> Series {
+        Series {
+            exercise: "sort".into(),
+            scaling,
+            contender: contender.into(),
+            program: PathBuf::new(),
+            entry: String::new(),
+            size,
+            seed: 1,
+            threads,
+            axis: Axis::Threads,
+            sampling: Sampling::REPORT,
+            digest: String::new(),
+            limit: Duration::ZERO,
+        }
+    }
+
+    /// Files as Criterion stores them.
+    fn store(folder: &Path, place: usize, group: &str, contender: &str, threads: &str, nanoseconds: &[f64]) {
+        let new = folder.join(format!("any/name {place}/new"));
+        fs::create_dir_all(&new).expect("made");
+        let benchmark = serde_json::json!({ "group_id": group, "function_id": contender, "value_str": threads });
+        let sample = serde_json::json!({ "iters": vec![2.0; nanoseconds.len()], "times": nanoseconds });
+        fs::write(new.join("benchmark.json"), benchmark.to_string()).expect("written");
+        fs::write(new.join("sample.json"), sample.to_string()).expect("written");
+    }
+
+    #[test]
+    fn what_was_stored_is_read_by_what_was_asked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let asked = [
+            series("baseline", Scaling::Strong, 100, vec![1]),
+            series("yours", Scaling::Strong, 100, vec![1, 2]),
+            series("std", Scaling::Strong, 100, vec![1]),
+            series("baseline", Scaling::Weak, 50, vec![1]),
+            series("yours", Scaling::Weak, 100, vec![2]),
+        ];
+        let spec =
+            Spec { name: "sort".into(), size_unit: "keys".into(), cost_unit: None, axis: Axis::Threads, quick: 1, full: 100 };
+        let failures = [Failure { contender: "std".into(), why: "it died".into(), own: true }];
+        let read = || read(folder.path(), &asked, &spec, &failures).expect("not damaged");
+        assert_eq!(read(), None);
+        let weak = "sort, size by threads";
+        for (place, (group, contender, threads)) in [
+            ("sort", "yours", "2"),
+            ("sort", "yours", "1"),
+            ("sort", "baseline", "1"),
+            ("sort", "std", "1"),
+            ("sort", "yours", "16"),
+            ("other", "yours", "1"),
+            (weak, "baseline", "1"),
+            (weak, "yours", "2"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            store(folder.path(), place, group, contender, threads, &[2e9, 4e9]);
+        }
+        let curves = read().expect("curves");
+        let places = |contenders: &BTreeMap<String, Vec<Point>>| -> Vec<(String, Vec<usize>)> {
+            contenders.iter().map(|(who, points)| (who.clone(), points.iter().map(|point| point.threads).collect())).collect()
+        };
+        assert_eq!(places(&curves.contenders), [("baseline".into(), vec![1]), ("yours".into(), vec![1, 2])]);
+        assert_eq!(curves.contenders["yours"][0], Point { threads: 1, samples: vec![1.0, 2.0], per_process: 2 });
+        let weak = curves.weak.expect("weak scaling");
+        assert_eq!((curves.size, weak.size), (100, 50));
+        assert_eq!(places(&weak.contenders), [("baseline".into(), vec![1]), ("yours".into(), vec![2])]);
     }
 }

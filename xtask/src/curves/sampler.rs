@@ -87,7 +87,7 @@ impl<'a> Sampler<'a> {
         // One at a time: two would share the cores.
         drop(self.workload.take());
         let mut workload = Workload::start(&self.series.program, None, &[], self.series.limit)?;
-        self.series.sample(&mut workload, self.threads)?;
+        self.series.run(&mut workload, self.threads)?;
         self.workload = Some(workload);
         self.taken = 0;
         Ok(())
