@@ -151,7 +151,7 @@ fn setting(curves: &Curves, speedups: &Speedups, extras: &[Extra]) -> String {
 
 fn weak_setting(curves: &Curves, weak: &Weak, speedups: &Speedups) -> String {
     format!(
-        "sequential: {} for {} {}, and so many more for each of the {} \u{b7} {}",
+        "sequential: {} for {} {}; p {} have p times as many \u{b7} {}",
         number::seconds(speedups.baseline.median),
         number::count(weak.size),
         curves.size_unit,
@@ -193,9 +193,11 @@ fn description(curves: &Curves, speedups: &Speedups, extras: &[Extra], cores: us
             contender.points.iter().map(|p| format!("{} {}", number::times(p.speedup), place(curves.axis, p.threads))).collect();
         text.push_str(&format!(" {}: {}.", contender.name, points.join(", ")));
     }
-    for (extra, (threads, speedup)) in extras.iter().filter_map(|extra| Some((extra, extra.points.last()?))) {
-        if let Some(name) = extra.name {
-            text.push_str(&format!(" {}: {} {}.", name, number::times(*speedup), place(curves.axis, *threads as usize)));
+    for extra in extras {
+        // Beyond the cores the line is drawn on, and nothing was measured.
+        let within = extra.points.iter().rev().find(|(threads, _)| *threads <= cores as f64);
+        if let (Some(name), Some((threads, speedup))) = (extra.name, within) {
+            text.push_str(&format!(" {name}: {} {}.", number::times(*speedup), place(curves.axis, *threads as usize)));
         }
     }
     text

@@ -49,7 +49,8 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results) 
             figure(page, &format!("{}-speedup", anchor(&exercise.path)), &wide, &narrow);
             let said = sentences(curves, &speedups, results.machine.cores);
             if !said.is_empty() {
-                writeln!(page, "<p class=\"note\">{}</p>", escape(&said.join(" "))).expect(TAKES);
+                let items: String = said.iter().map(|sentence| format!("<li>{}</li>\n", escape(sentence))).collect();
+                write!(page, "<ul class=\"note said\">\n{items}</ul>\n").expect(TAKES);
             }
             let numbers = numbers(curves, &speedups, results.machine.cores);
             write!(page, "<details>\n<summary>The numbers of this chart</summary>\n{numbers}</details>\n").expect(TAKES);
@@ -73,7 +74,7 @@ fn numbers(curves: &Curves, speedups: &Speedups, cores: usize) -> String {
     if of_cores {
         head.extend(["efficiency", "over its own 1", "serial fraction"]);
     }
-    head.push("runs");
+    head.push("runs (processes)");
     let mut first = vec![
         Cell::text("sequential".into()),
         Cell::number(NONE.into()),
@@ -108,7 +109,7 @@ fn shares(contender: &Contender, point: &Measured, cores: usize) -> [String; 3] 
     let own = contender.at(1).filter(|_| point.threads > 1).map(|one| number::times(one.time.median / point.time.median));
     // Where threads share a core, the fraction would count their waiting as serial code.
     let serial = point.serial_fraction().filter(|_| point.threads <= cores).map(|fraction| match point.serial_interval() {
-        Some([low, high]) => format!("{} ({} to {})", fraction_of(fraction), fraction_of(low), fraction_of(high)),
+        Some([low, high]) => format!("{} ({} to {})", fraction_of(fraction), bare(low), bare(high)),
         None => fraction_of(fraction),
     });
     [number::percent(point.efficiency()), own.unwrap_or_else(none), serial.unwrap_or_else(none)]
@@ -124,14 +125,18 @@ fn interval(point: &Measured, written: impl Fn(f64) -> String) -> String {
 
 /// `2.1 %`, `−0.4 %`: small shares, either side of nothing.
 fn fraction_of(share: f64) -> String {
-    let text = format!("{:.1} %", 100.0 * share);
-    text.strip_prefix('-').map_or(text.clone(), |rest| if rest == "0.0 %" { rest.into() } else { format!("\u{2212}{rest}") })
+    format!("{} %", bare(share))
+}
+
+fn bare(share: f64) -> String {
+    let text = format!("{:.1}", 100.0 * share);
+    text.strip_prefix('-').map_or(text.clone(), |rest| if rest == "0.0" { rest.into() } else { format!("\u{2212}{rest}") })
 }
 
 fn runs(time: &Time) -> String {
     let mut runs = number::count(time.samples.len() as u64);
     if let Some(processes) = time.processes {
-        write!(runs, " in {}", number::counted(processes, "process", "processes")).expect(TAKES);
+        write!(runs, " ({})", number::count(processes as u64)).expect(TAKES);
     }
     match time.dropped {
         0 => runs,
@@ -186,7 +191,7 @@ fn serial_sentence(axis: Axis, contender: &Contender, cores: usize) -> Option<St
     } else if last_bounds[1] < first_bounds[0] {
         format!("{whose} falls with the {unit}, from {from} to {to}: what it costs to be parallel is paid once.")
     } else {
-        format!("{whose} is {from} and {to}, the same within the intervals: serial code rather than overhead.")
+        format!("{whose} is {from} and {to}: no trend beyond the intervals, and that is how serial code looks.")
     })
 }
 
@@ -211,9 +216,9 @@ fn fit_sentences(contender: &Contender, cores: usize) -> Vec<String> {
                 vec![format!("Amdahl\u{2019}s law, fitted to {name}: {serial} of the work serial; {}.", left_over(&amdahl))];
             said.push(match scalability {
                 Ok(fit) => format!(
-                    "The universal scalability law, fitted to {name}: {} contention, {:.3} % for each pair of threads; {}.",
+                    "The universal scalability law, fitted to {name}: {} contention, {} for each pair of threads; {}.",
                     fraction_of(fit.contention),
-                    100.0 * fit.coherence,
+                    pairs(&fit),
                     left_over(&fit),
                 ),
                 Err(few) => format!(
@@ -225,6 +230,12 @@ fn fit_sentences(contender: &Contender, cores: usize) -> Vec<String> {
             said
         }
     }
+}
+
+/// What a pair of threads costs: a hundredth of a share of the work matters, for there are many pairs.
+fn pairs(fit: &Fit) -> String {
+    let text = format!("{:.3} %", 100.0 * fit.coherence);
+    if text == "0.000 %" { "nothing".into() } else { text }
 }
 
 /// How well a law describes what was measured.
@@ -276,7 +287,8 @@ fn weak(page: &mut String, exercise: &ExerciseResult, curves: &Curves, results: 
 }
 
 fn weak_numbers(curves: &Curves, weak: &Weak, speedups: &Speedups) -> String {
-    let head = ["", speedup::unit(curves.axis), &curves.size_unit, "median time", "efficiency", "95 % interval", "runs"];
+    let head =
+        ["", speedup::unit(curves.axis), &curves.size_unit, "median time", "efficiency", "95 % interval", "runs (processes)"];
     let row = |who: &str, threads: usize, time: &Time, shares: [String; 2]| {
         let [efficiency, interval] = shares;
         vec![
@@ -359,7 +371,7 @@ mod tests {
         let amdahl = |p: usize| 1.0 / (0.1 + 0.9 / p as f64);
         let level = [2, 4, 8].map(|p| (p, amdahl(p)));
         let said = serial(&level, 8).expect("three points");
-        assert!(said.contains("10.0 % on 2 threads and 10.0 % on 8 threads, the same") && said.contains("serial code rather"));
+        assert!(said.contains("10.0 % on 2 threads and 10.0 % on 8 threads: no trend"), "{said}");
         let rising = serial(&[(2, 1.9), (4, 3.2), (8, 4.0)], 8).expect("three points");
         assert!(rising.contains("rises with the threads, from 5.3 % on 2 threads to 14.3 % on 8 threads: overhead"), "{rising}");
         let falling = serial(&[(2, 1.5), (4, 2.9), (8, 6.5)], 8).expect("three points");
