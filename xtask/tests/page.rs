@@ -554,7 +554,7 @@ fn weak_scaling_is_a_chart_from_three_points_on_and_a_sentence_where_size_is_no_
     let page = page::render(&results, &sample::traces());
     assert!(page.contains("<summary>Weak scaling: 524,288 keys for each of the threads</summary>"));
     assert!(
-        page.contains("No weak scaling: for each of its tasks the sequential program takes 1.4"),
+        page.contains("No weak scaling: p times the tasks are not p times the work. The sequential program takes 1.4"),
         "its work outgrows its size"
     );
     let two = page::render(&sample::results(2), &sample::traces());

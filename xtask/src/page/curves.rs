@@ -46,7 +46,7 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results) 
     let draw = |layout| chart(exercise, results, layout);
     match (draw(Layout::Wide), draw(Layout::Narrow), Speedups::new(curves)) {
         (Some(Ok(wide)), Some(Ok(narrow)), Ok(speedups)) => {
-            figure(page, &format!("{}-speedup", anchor(&exercise.path)), &wide, &narrow);
+            figure(page, "", &format!("{}-speedup", anchor(&exercise.path)), &wide, &narrow);
             let said = sentences(curves, &speedups, results.machine.cores);
             if !said.is_empty() {
                 let items: String = said.iter().map(|sentence| format!("<li>{}</li>\n", escape(sentence))).collect();
@@ -63,8 +63,8 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results) 
     }
 }
 
-fn figure(page: &mut String, id: &str, wide: &Chart, narrow: &Chart) {
-    write!(page, "<figure>\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
+fn figure(page: &mut String, attributes: &str, id: &str, wide: &Chart, narrow: &Chart) {
+    write!(page, "<figure{attributes}>\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
 }
 
 /// The chart as a table. What is divided by threads means something only where the threads need cores.
@@ -263,17 +263,18 @@ fn weak(page: &mut String, exercise: &ExerciseResult, curves: &Curves, results: 
     let (Some(measured), Ok(speedups), Some(growth)) = (&curves.weak, Speedups::weak(curves), growth(curves)) else { return };
     if !grows_evenly(curves) {
         let said = format!(
-            "No weak scaling: for each of its {} the sequential program takes {} as long in the size of all threads as in that of \
-             one, so the same size is not the same work.",
+            "No weak scaling: p times the {} are not p times the work. The sequential program takes {} as long for each of them \
+             at the full size as at the share of one of the {}.",
             curves.size_unit,
             number::times(growth),
+            speedup::unit(curves.axis),
         );
         writeln!(page, "<p class=\"note\">{}</p>", escape(&said)).expect(TAKES);
         return;
     }
     let draw = |layout| weak_chart(exercise, results, layout);
     if let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) {
-        figure(page, &format!("{}-weak", anchor(&exercise.path)), &wide, &narrow);
+        figure(page, " class=\"small\"", &format!("{}-weak", anchor(&exercise.path)), &wide, &narrow);
     }
     write!(
         page,
