@@ -492,8 +492,9 @@ fn a_prediction_is_drawn_where_there_are_cores_and_measured_places() {
     for layout in LAYOUTS {
         let chart = draw(&predicted, layout);
         let line = line_of(&chart.file(), dotted);
-        assert_eq!(line.len(), 3, "at 1, 2 and 4 threads: {line:?}");
-        assert!(line.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1), "{line:?}");
+        assert_eq!(line.len(), 4, "at 1, 2 and 4 threads, and level from there: {line:?}");
+        assert!(line[..3].windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1), "{line:?}");
+        assert!(line[2].0 < line[3].0 && line[2].1 == line[3].1, "{line:?}");
         let says: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
         assert!(says.join(" ").contains("predicted from work and span 3.40\u{d7}"), "{says:?}");
         assert_texts_have_room(&chart, "with a prediction");

@@ -134,6 +134,11 @@ impl Contender {
         (!points.is_empty()).then(|| Self { name: name.to_owned(), points })
     }
 
+    /// Whether it is a program of the exercise, and not a peer.
+    pub fn is_own(&self) -> bool {
+        rank(&self.name) > 0
+    }
+
     /// Threads and speedup of each point.
     pub fn speedups(&self) -> Vec<(usize, f64)> {
         self.points.iter().map(|point| (point.threads, point.speedup)).collect()

@@ -216,41 +216,42 @@ struct Extra {
     points: Vec<(f64, f64)>,
 }
 
-/// The lines that are to be drawn beside the measured ones: none reaches beyond the measured places, and whatever is said of
-/// cores goes on level beyond them, for there are no more.
+/// The lines that are to be drawn beside the measured ones.
 fn extras(axis: Axis, speedups: &Speedups, cores: usize, beside: Beside<'_>) -> Vec<Extra> {
     let places = speedups.places();
-    let (Some(&first), Some(&last)) = (places.first(), places.last()) else { return Vec::new() };
-    if axis == Axis::InFlight || first == last {
+    if axis == Axis::InFlight || places.len() < 2 {
         return Vec::new();
     }
-    let within = |points: &[(usize, f64)]| -> Vec<(f64, f64)> {
-        let fits = |(p, speedup): &(usize, f64)| (first..=last.min(cores)).contains(p) && speedup.is_finite() && *speedup > 0.0;
-        let mut points: Vec<_> = points.iter().copied().filter(fits).map(|(p, speedup)| (p as f64, speedup)).collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        points
+    let line = |name, role, dash, points: &[(usize, f64)]| {
+        let points = within(points, &places, cores);
+        Extra { name: Some(name), law: None, role, dash, width: 1.25, points }
     };
-    let line = |name, role, dash, width, points| Extra { name: Some(name), law: None, role, dash, width, points };
-    let mut memory = beside.ceilings.filter(|_| axis == Axis::Threads).map_or_else(Vec::new, |c| within(&c.speedups()));
-    if let Some(&(_, speedup)) = memory.last().filter(|_| last > cores) {
-        memory.push((last as f64, speedup));
-    }
+    let memory = beside.ceilings.filter(|_| axis == Axis::Threads).map(Ceilings::speedups).unwrap_or_default();
     let mut extras = vec![
-        line("ceiling if memory-bound", Role::Guide, Dash::Fine, 1.25, memory),
-        line("predicted from work and span", Role::Muted, Dash::Dotted, 1.25, within(beside.predicted)),
+        line("ceiling if memory-bound", Role::Guide, Dash::Fine, &memory),
+        line("predicted from work and span", Role::Muted, Dash::Dotted, beside.predicted),
     ];
-    for (i, contender) in speedups.contenders.iter().enumerate().filter(|(_, contender)| is_own(&contender.name)) {
-        let (law, role) = (fitted(contender, cores), look(&contender.name, i).role);
-        extras.extend(law.map(|fit| along(&fit, contender, role, cores)));
+    for (i, contender) in speedups.contenders.iter().enumerate().filter(|(_, contender)| contender.is_own()) {
+        let role = look(&contender.name, i).role;
+        extras.extend(fitted(contender, cores).map(|fit| along(&fit, contender, role, cores)));
     }
-    // One point is no line.
-    extras.retain(|extra| extra.points.len() > 1);
+    extras.retain(|extra| !extra.points.is_empty());
     extras
 }
 
-/// Whether it is a program of the exercise, and not a peer.
-fn is_own(name: &str) -> bool {
-    ["reference", "yours"].contains(&name)
+/// The part of a line that lies within the measured places; one that reaches the cores goes on level beyond them, for there
+/// are no more. One point is no line.
+fn within(points: &[(usize, f64)], places: &[usize], cores: usize) -> Vec<(f64, f64)> {
+    let (first, last) = (places[0], places[places.len() - 1]);
+    let fits = |(p, speedup): &(usize, f64)| (first..=last.min(cores)).contains(p) && speedup.is_finite() && *speedup > 0.0;
+    let mut points: Vec<_> = points.iter().copied().filter(fits).map(|(p, speedup)| (p as f64, speedup)).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if points.len() < 2 {
+        return Vec::new();
+    }
+    let at_cores = points.last().copied().filter(|(at, _)| *at == cores as f64 && last > cores);
+    points.extend(at_cores.map(|(_, speedup)| (last as f64, speedup)));
+    points
 }
 
 /// The law with the most parameters that the points are enough for.

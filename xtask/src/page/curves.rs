@@ -151,8 +151,7 @@ fn sentences(curves: &Curves, speedups: &Speedups, cores: usize) -> Vec<String> 
     if curves.axis == Axis::InFlight {
         return Vec::new();
     }
-    let own: Vec<&Contender> =
-        speedups.contenders.iter().filter(|contender| ["reference", "yours"].contains(&contender.name.as_str())).collect();
+    let own: Vec<&Contender> = speedups.contenders.iter().filter(|contender| contender.is_own()).collect();
     let mut said: Vec<String> = one_thread(curves.axis, speedups).into_iter().collect();
     said.extend(own.iter().filter_map(|contender| serial_sentence(curves.axis, contender, cores)));
     // The points are the same for all: what is refused to one is refused to all, and said once.
