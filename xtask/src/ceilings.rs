@@ -16,6 +16,7 @@ use lab::triad::{BYTES_PER_ELEMENT, triad};
 use crate::{
     check::cores,
     curves::powers,
+    measure::median_of_sorted,
     results::{Bandwidth, Ceilings},
 };
 
@@ -64,7 +65,7 @@ impl Ceilings {
         let mut samples = self.bandwidth.iter().find(|bandwidth| bandwidth.threads == threads)?.samples.clone();
         samples.retain(|sample| sample.is_finite() && *sample > 0.0);
         samples.sort_by(f64::total_cmp);
-        (!samples.is_empty()).then(|| f64::midpoint(samples[(samples.len() - 1) / 2], samples[samples.len() / 2]))
+        (!samples.is_empty()).then(|| median_of_sorted(&samples))
     }
 
     /// How many times as fast a program that only moves memory can be, by threads: `BW(p) / BW(1)`. A machine whose second

@@ -177,7 +177,8 @@ pub fn median_interval(mut values: Vec<f64>) -> Option<(f64, [f64; 2], f64)> {
     best
 }
 
-fn median_of_sorted(values: &[f64]) -> f64 {
+/// The middle value, or the mean of the two middle ones; of at least one.
+pub fn median_of_sorted(values: &[f64]) -> f64 {
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }

@@ -232,9 +232,7 @@ fn overview(page: &mut String, results: &Results) {
         let rows: Vec<_> = results.exercises.iter().map(|exercise| overview_row(exercise, &subjects)).collect();
         page.push_str(&table("overview", &head, &rows));
     }
-    if let Some(line) = results.ceilings.as_ref().and_then(curves::bandwidth) {
-        writeln!(page, "<p class=\"note\">{}</p>", escape(&line)).expect(TAKES);
-    }
+    writeln!(page, "<p class=\"note\">{}</p>", escape(&curves::bandwidth(results.ceilings.as_ref()))).expect(TAKES);
     page.push_str("</section>\n");
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     fits,
+    measure::median_of_sorted,
     results::{Curves, Point},
 };
 
@@ -199,14 +200,14 @@ impl Time {
             for process in point.samples.chunks(point.per_process.max(1)) {
                 let mut usable: Vec<f64> = process.iter().copied().filter(|s| s.is_finite() && *s > 0.0).collect();
                 usable.sort_by(f64::total_cmp);
-                units.extend((!usable.is_empty()).then(|| median(&usable)));
+                units.extend((!usable.is_empty()).then(|| median_of_sorted(&usable)));
                 samples.append(&mut usable);
             }
         }
         samples.sort_by(f64::total_cmp);
         units.sort_by(f64::total_cmp);
         let (dropped, processes) = (all - samples.len(), known.then_some(units.len()));
-        (!samples.is_empty()).then(|| Self { median: median(&units), samples, dropped, processes, units })
+        (!samples.is_empty()).then(|| Self { median: median_of_sorted(&units), samples, dropped, processes, units })
     }
 
     /// The narrowest pair of order statistics, equally far from both ends, that holds the true median with at least the
@@ -229,12 +230,6 @@ impl Time {
         }
         (k > 0).then(|| [self.units[k - 1], self.units[n - k]])
     }
-}
-
-/// The middle value, or the mean of the two middle ones.
-fn median(sorted: &[f64]) -> f64 {
-    let n = sorted.len();
-    (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0
 }
 
 #[cfg(test)]

@@ -57,10 +57,10 @@ pub fn draw_weak(path: &str, curves: &Curves, cores: usize, layout: Layout) -> O
     let weak = curves.weak.as_ref().filter(|_| speedups.places().len() >= 3)?;
     let subject = speedups.subject();
     let finding = format!(
-        "Weak scaling: {} {} does {} the work of sequential in the same time",
-        place(curves.axis, subject.last().threads),
-        whose(path, &subject.name).replace("The ", "the ").replace("Your ", "your "),
+        "{} does {} the work of sequential in the same time {} (weak scaling)",
+        whose(path, &subject.name),
         number::times(subject.last().speedup),
+        place(curves.axis, subject.last().threads),
     );
     let setting = weak_setting(curves, weak, &speedups);
     let description = format!("Weak scaling. {}", description(curves, &speedups, &[], cores));

@@ -19,7 +19,7 @@ use crate::{
         text::escape,
     },
     fits::{Fit, Law},
-    results::{Ceilings, Curves, ExerciseResult, Results, Weak},
+    results::{Bandwidth, Ceilings, Curves, ExerciseResult, Results, Weak},
 };
 
 const NONE: &str = "\u{2013}";
@@ -311,39 +311,40 @@ fn weak_numbers(curves: &Curves, weak: &Weak, speedups: &Speedups) -> String {
     table("numbers", &head.map(str::to_owned), &rows)
 }
 
-/// What the memory allows, in a line.
-pub fn bandwidth(ceilings: &Ceilings) -> Option<String> {
-    let told = ceilings.bandwidth.iter().filter_map(|bandwidth| {
+/// What the memory allows, and how that was measured.
+pub fn bandwidth(ceilings: Option<&Ceilings>) -> String {
+    let told = ceilings.and_then(|ceilings| Some(format!("{}. {}", rates(ceilings)?, how_measured(ceilings))));
+    told.unwrap_or_else(|| "The memory\u{2019}s bandwidth was not measured: no chart shows its ceiling.".into())
+}
+
+fn rates(ceilings: &Ceilings) -> Option<String> {
+    let rate = |bandwidth: &Bandwidth| {
         let per_second = number::bandwidth(ceilings.median(bandwidth.threads)?);
         Some(format!("{per_second} on {}", number::counted(bandwidth.threads, "core", "cores")))
-    });
-    let told: Vec<String> = told.collect();
-    let mut line = format!("Memory bandwidth: {}", told.join(", "));
-    match ceilings.speedups().last()? {
-        (1, _) => {}
-        (cores, times) if *times <= 1.0 => {
-            write!(line, ": a program that only moves memory is no faster on {cores}").expect(TAKES)
-        }
-        (cores, times) => {
-            let times = number::times(*times);
-            write!(line, ": a program that only moves memory cannot be more than {times} as fast on {cores}").expect(TAKES);
-        }
-    }
+    };
+    let rates = ceilings.bandwidth.iter().filter_map(rate).collect::<Vec<_>>().join(", ");
+    let (cores, times) = *ceilings.speedups().last()?;
+    let so = match number::times(times) {
+        _ if cores == 1 => String::new(),
+        _ if times <= 1.0 => format!(": a program that only moves memory is no faster on {cores} than on 1"),
+        times => format!(": a program that only moves memory cannot be more than {times} as fast on {cores}"),
+    };
+    Some(format!("Memory bandwidth: {rates}{so}"))
+}
+
+fn how_measured(ceilings: &Ceilings) -> String {
     let passes = ceilings.bandwidth.iter().map(|bandwidth| bandwidth.samples.len()).min().unwrap_or(0);
     let cache = ceilings.cache.map_or_else(
         || "the system does not tell how large the last-level cache is".into(),
         |cache| format!("the last-level cache holds {}", number::mebibytes(cache)),
     );
-    write!(
-        line,
-        ". STREAM triad, medians of {} over three arrays of {}; {cache}. Counted are 24 bytes an element, without the lines that \
-         a write first reads; in the cache the same loop reaches {}.",
+    format!(
+        "STREAM triad, medians of {} over three arrays of {}; {cache}. Counted are 24 bytes an element, without the lines that a \
+         write first reads; in the cache the same loop reaches {}.",
         number::counted(passes, "pass", "passes"),
         number::mebibytes(ceilings.array),
         number::bandwidth(ceilings.in_cache),
     )
-    .expect(TAKES);
-    Some(line)
 }
 
 #[cfg(test)]
@@ -351,7 +352,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::results::{Bandwidth, Point};
+    use crate::results::Point;
 
     /// Speedups with an interval of 1 % to either side, over a sequential program of 1 s.
     fn measured(points: &[(usize, f64)]) -> Speedups {
@@ -407,16 +408,17 @@ mod tests {
     fn bandwidth_is_told_with_what_it_means() {
         let bandwidth = |threads, rate: f64| Bandwidth { threads, samples: vec![rate; 10] };
         let of = |all| Ceilings { array: 128 << 20, cache: Some(32 << 20), bandwidth: all, in_cache: 95e9 };
-        let line = super::bandwidth(&of(vec![bandwidth(1, 9.8e9), bandwidth(2, 14.112e9)])).expect("a line");
-        assert!(line.starts_with(
-            "Memory bandwidth: 9.80 GB/s on 1 core, 14.1 GB/s on 2 cores: a program that only moves memory cannot be more than \
-             1.44\u{d7} as fast on 2. STREAM triad, medians of 10 passes over three arrays of 128 MiB; the last-level cache holds \
-             32 MiB."
-        ), "{line}");
-        let line = super::bandwidth(&of(vec![bandwidth(1, 9.8e9), bandwidth(2, 9.7e9)])).expect("a line");
+        let told = |ceilings| super::bandwidth(Some(&ceilings));
+        let line = told(of(vec![bandwidth(1, 9.8e9), bandwidth(2, 14.112e9)]));
+        let wanted = "Memory bandwidth: 9.80 GB/s on 1 core, 14.1 GB/s on 2 cores: a program that only moves memory cannot be \
+                      more than 1.44\u{d7} as fast on 2. STREAM triad, medians of 10 passes over three arrays of 128 MiB; the \
+                      last-level cache holds 32 MiB. Counted are 24 bytes an element";
+        assert!(line.starts_with(wanted), "{line}");
+        let line = told(of(vec![bandwidth(1, 9.8e9), bandwidth(2, 9.7e9)]));
         assert!(line.contains("is no faster on 2"), "{line}");
-        let line = super::bandwidth(&of(vec![bandwidth(1, 9.8e9)])).expect("a line");
+        let line = told(of(vec![bandwidth(1, 9.8e9)]));
         assert!(line.starts_with("Memory bandwidth: 9.80 GB/s on 1 core. STREAM"), "{line}");
-        assert_eq!(super::bandwidth(&of(Vec::new())), None);
+        let none = "The memory\u{2019}s bandwidth was not measured: no chart shows its ceiling.";
+        assert_eq!([told(of(Vec::new())), super::bandwidth(None)], [none, none]);
     }
 }
