@@ -1,7 +1,8 @@
 //! Every workload against its baseline and its peers, timed by Criterion.
 //!
-//! A contender is a process that speaks the workload protocol; Criterion is handed the time from `go` to `done` by this
-//! process's clock. Group: exercise; function: contender; value: threads, processes or requests in flight.
+//! A contender is a process that speaks the workload protocol, and a fresh one every few samples; Criterion is handed the
+//! time from `go` to `done` by this process's clock. Group: exercise; function: contender; value: threads, processes or
+//! requests in flight. A second group of the exercise has sizes that grow with the threads.
 //!
 //! `cargo bench` benches all references at the size of a full report; `cargo bench -- spin_lock` only what matches.
 
@@ -11,9 +12,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use xtask::{
     catalog::{Catalog, find_root},
-    check::{Candidate, SEED, on_how_many},
-    curves::{self, Failure, PLAN_VARIABLE, Plan, Series},
-    driver::Workload,
+    check::{Candidate, SEED},
+    curves::{self, Failure, PLAN_VARIABLE, Plan, Sampler, Sampling, Series},
     process::end_children_on_signals,
     screen::warn,
 };
@@ -77,34 +77,16 @@ fn told(failures: &[(String, Failure)]) -> Result<()> {
 }
 
 fn bench_series(criterion: &mut Criterion, series: &Series) -> Result<()> {
-    let mut group = criterion.benchmark_group(&series.exercise);
+    let mut group = criterion.benchmark_group(series.group());
     // One run is one sample: a run lasts long enough for the clock, and the spread between runs is what matters.
-    group.sample_size(series.samples).sampling_mode(SamplingMode::Flat);
+    group.sample_size(series.sampling.samples()).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_nanos(1)).measurement_time(Duration::from_nanos(1));
     for &threads in &series.threads {
-        let mut failed = None;
-        let place = || format!("{} on {}", series.exercise, on_how_many(series.axis, threads));
-        let mut workload = Workload::start(&series.program, None, &[], series.limit).with_context(place)?;
+        let mut sampler = Sampler::new(series, threads);
         group.bench_function(BenchmarkId::new(&series.contender, threads), |bencher| {
-            bencher.iter_custom(|runs| {
-                let mut total = Duration::ZERO;
-                for _ in 0..runs {
-                    // After a failure nothing of it is used, and nothing more is run.
-                    if failed.is_some() {
-                        break;
-                    }
-                    match series.sample(&mut workload, threads) {
-                        Ok(time) => total += time,
-                        Err(error) => failed = Some(error),
-                    }
-                }
-                // Criterion divides by it.
-                total.max(Duration::from_nanos(1))
-            });
+            bencher.iter_custom(|runs| sampler.time(runs));
         });
-        if let Some(error) = failed {
-            return Err(error.context(place()));
-        }
+        sampler.end()?;
     }
     group.finish();
     Ok(())
@@ -130,5 +112,5 @@ fn every_reference(failures: &mut Vec<(String, Failure)>) -> Result<Vec<Series>>
 
 fn series_of(catalog: &Catalog, reference: &Candidate<'_>) -> Result<Vec<Series>> {
     let program = reference.workload(catalog)?.map_err(|why| anyhow!("{why}"))?;
-    Ok(curves::plan(reference.exercise, &[("reference".into(), program)], SEED, false, 20)?.1)
+    Ok(curves::plan(reference.exercise, &[("reference".into(), program)], SEED, false, Sampling::BENCH)?.1)
 }

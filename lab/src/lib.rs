@@ -12,6 +12,7 @@
 //! | [`data`] | seeded inputs |
 //! | `site` | (feature `site`) a local web site over the Rust documentation, with injected latency and faults |
 //! | [`evidence`] | how a test tells the runner what it saw |
+//! | [`triad`] | the loop by which the runner measures the memory's bandwidth |
 //! | [`finding`] | what a model check found, and how that reads |
 
 #[cfg(not(feature = "model"))]
@@ -34,4 +35,5 @@ pub mod par;
 pub mod site;
 pub mod trace;
 pub mod tracked;
+pub mod triad;
 pub mod workload;

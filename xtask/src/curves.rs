@@ -16,11 +16,15 @@ use crate::{
     build,
     catalog::{Catalog, Exercise},
     check::cores,
-    driver::{Fault, Workload},
-    measure,
+    driver::{Fault, Timed, Workload},
+    fits, measure,
     process::{End, Run},
-    results::{Curves, Point, write_whole},
+    results::{Curves, Point, Weak, write_whole},
 };
+
+pub use sampler::{Sampler, Sampling};
+
+mod sampler;
 
 /// Timing all curves of one exercise may take this long.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -64,8 +68,10 @@ impl fmt::Display for Failure {
 /// One curve: a contender at several numbers of threads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Series {
-    /// Criterion's group: the exercise's name.
+    /// The exercise's name.
     pub exercise: String,
+    /// How its size goes with the threads.
+    pub scaling: Scaling,
     /// Criterion's function: `baseline`, `reference`, `yours`, or a peer's name.
     pub contender: String,
     /// The workload's program.
@@ -80,15 +86,41 @@ pub struct Series {
     pub threads: Vec<usize>,
     /// What they count.
     pub axis: Axis,
-    /// How many samples at each.
-    pub samples: usize,
+    /// The samples at each.
+    pub sampling: Sampling,
     /// The digest of a right output.
     pub digest: String,
     /// No run may take longer.
     pub limit: Duration,
 }
 
+/// What becomes of the size of the input when threads are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scaling {
+    /// It stays: the same work in less time.
+    Strong,
+    /// It grows with them: more work in the same time.
+    Weak,
+}
+
 impl Series {
+    /// Criterion's group.
+    pub fn group(&self) -> String {
+        match self.scaling {
+            Scaling::Strong => self.exercise.clone(),
+            Scaling::Weak => format!("{}, size by threads", self.exercise),
+        }
+    }
+
+    /// Runs the contender once.
+    ///
+    /// # Errors
+    /// A [`crate::driver::Fault`] of the program, or a wrong output.
+    fn run(&self, workload: &mut Workload, threads: usize) -> Result<Timed> {
+        let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
+        if run.digest == self.digest { Ok(run) } else { Err(Fault::wrong_output(&run.digest, &self.digest).into()) }
+    }
+
     /// Runs the contender once, and again, twice at the most, where something else took the cores that it should have had: a
     /// curve shows what a program can do, and of three tries the least disturbed one says it best.
     ///
@@ -97,10 +129,7 @@ impl Series {
     pub fn sample(&self, workload: &mut Workload, threads: usize) -> Result<Duration> {
         let mut best: Option<(f64, f64)> = None;
         for _ in 0..3 {
-            let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
-            if run.digest != self.digest {
-                return Err(Fault::wrong_output(&run.digest, &self.digest).into());
-            }
+            let run = self.run(workload, threads)?;
             let lost = run.waited.unwrap_or(0.0) / run.seconds;
             if best.is_none_or(|(least, _)| lost < least) {
                 best = Some((lost, run.seconds));
@@ -115,18 +144,86 @@ impl Series {
     }
 }
 
-/// The numbers of threads, processes or requests in flight of a curve.
-fn counts(axis: Axis, quick: bool) -> Vec<usize> {
+/// 1, 2, 4, .. and the number of cores.
+pub fn powers(cores: usize) -> Vec<usize> {
+    let powers = std::iter::successors(Some(1), |count| Some(count * 2)).take_while(|count| *count < cores);
+    powers.chain([cores]).collect()
+}
+
+/// The numbers of threads, processes or requests in flight of a curve, on so many cores.
+fn counts(axis: Axis, cores: usize, quick: bool) -> Vec<usize> {
     match axis {
         Axis::InFlight if quick => vec![4, 16],
         Axis::InFlight => vec![1, 2, 4, 8, 16, 32],
+        Axis::Threads | Axis::Processes if quick => powers(cores),
         Axis::Threads | Axis::Processes => {
-            let cores = cores();
-            let powers = std::iter::successors(Some(1), |count| Some(count * 2)).take_while(|count| *count < cores);
+            let mut counts = powers(cores);
+            // Where powers of two are too few for a fit, what lies between them is measured, too.
+            if counts.len() < fits::Law::Scalability.points() {
+                counts.extend(powers(cores).iter().map(|count| count * 3).filter(|count| *count < cores));
+                counts.sort_unstable();
+                counts.dedup();
+            }
             // One more point past the cores shows what oversubscription does.
-            let beyond = if quick { None } else { Some(cores * 2) };
-            powers.chain([cores]).chain(beyond).collect()
+            counts.push(cores * 2);
+            counts
         }
+    }
+}
+
+/// What all series of one exercise have in common, and a program that knows its right outputs.
+struct Planner<'a> {
+    exercise: &'a Exercise,
+    /// The course's own program.
+    workload: Workload,
+    spec: Spec,
+    seed: u64,
+    sampling: Sampling,
+}
+
+impl Planner<'_> {
+    /// The digest of a right output.
+    fn digest(&mut self, size: u64) -> Result<String> {
+        Ok(self.workload.run("baseline", Setup { size, seed: self.seed, threads: 1 })?.digest)
+    }
+
+    fn series(&self, who: (&str, &Path, &str), threads: Vec<usize>, size: u64, digest: &str) -> Series {
+        let (contender, program, entry) = who;
+        Series {
+            exercise: self.exercise.name.clone(),
+            scaling: Scaling::Strong,
+            contender: contender.to_owned(),
+            program: program.to_owned(),
+            entry: entry.to_owned(),
+            size,
+            seed: self.seed,
+            threads,
+            axis: self.spec.axis,
+            sampling: self.sampling,
+            digest: digest.to_owned(),
+            limit: self.exercise.limit("speed"),
+        }
+    }
+
+    /// The same amount of work for each thread, so much that all cores together have the full size. Peers have no part in it:
+    /// the question is how the exercise's own programs scale.
+    fn weak(&mut self, programs: &[(String, PathBuf)], cores: usize) -> Result<Vec<Series>> {
+        let each = self.spec.full / cores as u64;
+        if self.spec.axis == Axis::InFlight || cores < 2 || each == 0 {
+            return Ok(Vec::new());
+        }
+        let mut all = Vec::new();
+        for threads in powers(cores) {
+            let size = each * threads as u64;
+            let digest = self.digest(size)?;
+            if let (1, [(_, first), ..]) = (threads, programs) {
+                all.push(self.series(("baseline", first, "baseline"), vec![1], size, &digest));
+            }
+            let own = programs.iter().map(|(label, program)| (label.as_str(), program.as_path(), "submission"));
+            all.extend(own.map(|who| self.series(who, vec![threads], size, &digest)));
+        }
+        all.iter_mut().for_each(|series| series.scaling = Scaling::Weak);
+        Ok(all)
     }
 }
 
@@ -139,40 +236,34 @@ pub fn plan(
     programs: &[(String, PathBuf)],
     seed: u64,
     quick: bool,
-    samples: usize,
+    sampling: Sampling,
 ) -> Result<(Spec, Vec<Series>)> {
     let (_, first) = programs.first().context("there is no program to bench")?;
-    let limit = exercise.limit("speed");
-    let mut workload = Workload::start(first, None, &[], limit)?;
+    let workload = Workload::start(first, None, &[], exercise.limit("speed"))?;
     let spec = workload.spec.clone();
+    let mut planner = Planner { exercise, workload, spec: spec.clone(), seed, sampling };
     let size = if quick { spec.quick } else { spec.full };
-    let digest = workload.run("baseline", Setup { size, seed, threads: 1 })?.digest;
-    let series = |contender: &str, program: &PathBuf, entry: &str, threads: Vec<usize>| Series {
-        exercise: exercise.name.clone(),
-        contender: contender.to_owned(),
-        program: program.clone(),
-        entry: entry.to_owned(),
-        size,
-        seed,
-        threads,
-        axis: spec.axis,
-        samples,
-        digest: digest.clone(),
-        limit,
+    let digest = planner.digest(size)?;
+    let series = |contender: &str, program: &Path, entry: &str, threads| {
+        planner.series((contender, program, entry), threads, size, &digest)
     };
     let mut all = vec![series("baseline", first, "baseline", vec![1])];
     for (label, program) in programs {
-        all.push(series(label, program, "submission", counts(spec.axis, quick)));
+        all.push(series(label, program, "submission", counts(spec.axis, cores(), quick)));
     }
-    for peer in workload.contenders.iter().filter(|name| !["baseline", "submission"].contains(&name.as_str())) {
-        let mut counts = counts(spec.axis, quick);
+    let peers = planner.workload.contenders.iter().filter(|name| !["baseline", "submission"].contains(&name.as_str()));
+    for peer in peers {
+        let mut counts = counts(spec.axis, cores(), quick);
         if quick {
             // Where they end is what a first look is for.
             counts.drain(..counts.len() - 1);
         }
         all.push(series(peer, first, peer, counts));
     }
-    workload.quit()?;
+    if !quick {
+        all.extend(planner.weak(programs, cores())?);
+    }
+    planner.workload.quit()?;
     Ok((spec, all))
 }
 
@@ -189,13 +280,14 @@ struct Sample {
     times: Vec<f64>,
 }
 
-/// The curves of `exercise` among what Criterion stored below `folder`: its raw samples, never its directory names. What a
+/// The curves of `series` among what Criterion stored below `folder`: its raw samples, never its directory names. What a
 /// contender left before it failed is no curve.
 ///
 /// # Errors
 /// If a stored file is damaged.
-pub fn read(folder: &Path, exercise: &Exercise, spec: &Spec, size: u64, failures: &[Failure]) -> Result<Option<Curves>> {
-    let mut contenders: BTreeMap<String, Vec<Point>> = BTreeMap::new();
+fn read(folder: &Path, series: &[Series], spec: &Spec, failures: &[Failure]) -> Result<Option<Curves>> {
+    let mut strong: BTreeMap<String, Vec<Point>> = BTreeMap::new();
+    let mut weak: BTreeMap<String, Vec<Point>> = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
@@ -206,18 +298,27 @@ pub fn read(folder: &Path, exercise: &Exercise, spec: &Spec, size: u64, failures
         }
         let benchmark: Benchmark = parse(&file)?;
         let (Some(contender), Some(threads)) = (benchmark.function_id, benchmark.value_str) else { continue };
-        if benchmark.group_id != exercise.name || failures.iter().any(|failure| failure.contender == contender) {
+        if failures.iter().any(|failure| failure.contender == contender) {
             continue;
         }
-        let sample: Sample = parse(&folder.join("sample.json"))?;
         let Ok(threads) = threads.parse() else { bail!("{} has a value that is no number", file.display()) };
+        let asked = series.iter().find(|series| {
+            series.group() == benchmark.group_id && series.contender == contender && series.threads.contains(&threads)
+        });
+        let Some(asked) = asked else { continue };
+        let sample: Sample = parse(&folder.join("sample.json"))?;
         let samples = sample.times.iter().zip(&sample.iters).map(|(time, runs)| time / runs / 1e9).collect();
-        contenders.entry(contender).or_default().push(Point { threads, samples });
+        let contenders = if asked.scaling == Scaling::Weak { &mut weak } else { &mut strong };
+        let point = Point { threads, samples, per_process: asked.sampling.per_process };
+        contenders.entry(contender).or_default().push(point);
     }
-    for points in contenders.values_mut() {
+    for points in strong.values_mut().chain(weak.values_mut()) {
         points.sort_by_key(|point| point.threads);
     }
-    Ok((!contenders.is_empty()).then(|| Curves { size, size_unit: spec.size_unit.clone(), axis: spec.axis, contenders }))
+    let first = |scaling| series.iter().find(|series| series.scaling == scaling);
+    let Some(size) = first(Scaling::Strong).map(|series| series.size).filter(|_| !strong.is_empty()) else { return Ok(None) };
+    let weak = first(Scaling::Weak).filter(|_| !weak.is_empty()).map(|first| Weak { size: first.size, contenders: weak });
+    Ok(Some(Curves { size, size_unit: spec.size_unit.clone(), axis: spec.axis, contenders: strong, weak }))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
@@ -230,22 +331,32 @@ fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
 pub struct Benched {
     /// Gone with this value.
     own: TempDir,
+    /// What was asked for.
+    series: Vec<Series>,
     /// Who could not be timed.
     pub failures: Vec<Failure>,
 }
 
 impl Benched {
     /// Where Criterion stored it.
-    pub fn folder(&self) -> PathBuf {
+    fn folder(&self) -> PathBuf {
         self.own.path().join("criterion")
     }
 
-    /// Moves Criterion's files of an exercise to where they stay until its next bench; `None` where another bench is just
-    /// doing that.
+    /// The curves that came of it; `None` where there is no sample.
+    ///
+    /// # Errors
+    /// If a stored file is damaged.
+    pub fn curves(&self, spec: &Spec) -> Result<Option<Curves>> {
+        read(&self.folder(), &self.series, spec, &self.failures)
+    }
+
+    /// Moves Criterion's files to where they stay until the exercise's next bench; `None` where another bench is just doing
+    /// that.
     pub fn keep(self, catalog: &Catalog, exercise: &Exercise) -> Option<PathBuf> {
         let kept = catalog.scratch().join("criterion").join(&exercise.name);
         fs::create_dir_all(&kept).and_then(|()| fs::remove_dir_all(&kept)).ok()?;
-        fs::rename(self.folder().join(&exercise.name), &kept).ok()?;
+        fs::rename(self.folder(), &kept).ok()?;
         Some(kept)
     }
 }
@@ -263,14 +374,103 @@ pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<Benched> 
     let folder = own.path().join("criterion");
     let plan = own.path().join("plan.json");
     let failures = own.path().join("failures.json");
-    write_whole(&plan, &serde_json::to_vec(&Plan { series, failures: failures.clone() })?)?;
+    write_whole(&plan, &serde_json::to_vec(&Plan { series: series.clone(), failures: failures.clone() })?)?;
     let program = build::bench_program(&catalog.root, &catalog.target())?;
     let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.into())];
     let arguments = vec!["--bench".into()];
     let finished = Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT }.finish()?;
     match finished.end {
-        End::Exited(0) => Ok(Benched { failures: parse(&failures)?, own }),
+        End::Exited(0) => Ok(Benched { failures: parse(&failures)?, own, series }),
         End::TimedOut => bail!("benching did not end within {} minutes", LIMIT.as_secs() / 60),
         _ => bail!("benching failed:\n{}", finished.stderr.trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_points_enough_for_a_fit_where_there_are_cores_enough() {
+        let full = |cores| counts(Axis::Threads, cores, false);
+        assert_eq!([full(1), full(2)], [vec![1, 2], vec![1, 2, 4]]);
+        assert_eq!(full(4), [1, 2, 3, 4, 8]);
+        assert_eq!(full(8), [1, 2, 3, 4, 6, 8, 16]);
+        assert_eq!(full(12), [1, 2, 3, 4, 6, 8, 12, 24]);
+        assert_eq!(full(64), [1, 2, 4, 8, 16, 32, 64, 128], "powers are enough");
+        assert_eq!(counts(Axis::Processes, 12, true), [1, 2, 4, 8, 12]);
+        for cores in 1..=64 {
+            let within = full(cores).into_iter().filter(|count| *count <= cores).count();
+            assert!(within >= cores.min(4), "{cores} cores");
+        }
+    }
+
+    fn series(contender: &str, scaling: Scaling, size: u64, threads: Vec<usize>) -> Series {
+        Series {
+            exercise: "sort".into(),
+            scaling,
+            contender: contender.into(),
+            program: PathBuf::new(),
+            entry: String::new(),
+            size,
+            seed: 1,
+            threads,
+            axis: Axis::Threads,
+            sampling: Sampling::REPORT,
+            digest: String::new(),
+            limit: Duration::ZERO,
+        }
+    }
+
+    /// Files as Criterion stores them.
+    fn store(folder: &Path, place: usize, group: &str, contender: &str, threads: &str, nanoseconds: &[f64]) {
+        let new = folder.join(format!("any/name {place}/new"));
+        fs::create_dir_all(&new).expect("made");
+        let benchmark = serde_json::json!({ "group_id": group, "function_id": contender, "value_str": threads });
+        let sample = serde_json::json!({ "iters": vec![2.0; nanoseconds.len()], "times": nanoseconds });
+        fs::write(new.join("benchmark.json"), benchmark.to_string()).expect("written");
+        fs::write(new.join("sample.json"), sample.to_string()).expect("written");
+    }
+
+    #[test]
+    fn what_was_stored_is_read_by_what_was_asked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let asked = [
+            series("baseline", Scaling::Strong, 100, vec![1]),
+            series("yours", Scaling::Strong, 100, vec![1, 2]),
+            series("std", Scaling::Strong, 100, vec![1]),
+            series("baseline", Scaling::Weak, 50, vec![1]),
+            series("yours", Scaling::Weak, 100, vec![2]),
+        ];
+        let spec =
+            Spec { name: "sort".into(), size_unit: "keys".into(), cost_unit: None, axis: Axis::Threads, quick: 1, full: 100 };
+        let failures = [Failure { contender: "std".into(), why: "it died".into(), own: true }];
+        let read = || read(folder.path(), &asked, &spec, &failures).expect("not damaged");
+        assert_eq!(read(), None);
+        let weak = "sort, size by threads";
+        for (place, (group, contender, threads)) in [
+            ("sort", "yours", "2"),
+            ("sort", "yours", "1"),
+            ("sort", "baseline", "1"),
+            ("sort", "std", "1"),
+            ("sort", "yours", "16"),
+            ("other", "yours", "1"),
+            (weak, "baseline", "1"),
+            (weak, "yours", "2"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            store(folder.path(), place, group, contender, threads, &[2e9, 4e9]);
+        }
+        let curves = read().expect("curves");
+        let places = |contenders: &BTreeMap<String, Vec<Point>>| -> Vec<(String, Vec<usize>)> {
+            contenders.iter().map(|(who, points)| (who.clone(), points.iter().map(|point| point.threads).collect())).collect()
+        };
+        assert_eq!(places(&curves.contenders), [("baseline".into(), vec![1]), ("yours".into(), vec![1, 2])]);
+        assert_eq!(curves.contenders["yours"][0], Point { threads: 1, samples: vec![1.0, 2.0], per_process: 2 });
+        let weak = curves.weak.expect("weak scaling");
+        assert_eq!((curves.size, weak.size), (100, 50));
+        assert_eq!(places(&weak.contenders), [("baseline".into(), vec![1]), ("yours".into(), vec![2])]);
     }
 }

@@ -95,6 +95,7 @@ mod tests {
             machine,
             seed: 1,
             exercises: Vec::new(),
+            ceilings: None,
         }
     }
 

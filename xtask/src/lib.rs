@@ -5,12 +5,14 @@
 
 pub mod build;
 pub mod catalog;
+pub mod ceilings;
 pub mod chart;
 pub mod check;
 pub mod commands;
 pub mod curves;
 pub mod driver;
 pub mod explain;
+pub mod fits;
 pub mod grade;
 pub mod kept;
 pub mod load;

@@ -62,6 +62,7 @@ impl Begun {
             machine: here(),
             seed,
             exercises,
+            ceilings: None,
         }
     }
 }

@@ -298,7 +298,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     if values.is_empty() { 0.0 } else { median_of_sorted(&values) }
 }
 
-fn median_of_sorted(values: &[f64]) -> f64 {
+/// The middle value, or the mean of the two middle ones; of at least one.
+pub fn median_of_sorted(values: &[f64]) -> f64 {
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }

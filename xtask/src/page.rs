@@ -2,6 +2,7 @@
 //!
 //! Whatever a learner, a test or a crate has named or printed is untrusted: it reaches the page through [`escape`] alone.
 
+mod curves;
 mod evidence;
 mod exercise;
 mod html;
@@ -55,11 +56,14 @@ pub fn render(results: &Results, traces: &BTreeMap<String, Timeline>) -> String 
 /// The wide form of every chart as a file of its own, by a name that tells the exercise: `merge_sort-speedup.svg`.
 pub fn charts(results: &Results, traces: &BTreeMap<String, Timeline>) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    for ExerciseResult { path, curves, trace, .. } in &results.exercises {
+    for exercise in &results.exercises {
+        let ExerciseResult { path, trace, .. } = exercise;
         let name = name(path);
-        let speedup = curves.as_ref().and_then(|curves| speedup::draw(path, curves, results.machine.cores, Layout::Wide).ok());
-        if let Some(chart) = speedup {
+        if let Some(Ok(chart)) = curves::chart(exercise, results, Layout::Wide) {
             files.insert(format!("{name}-speedup.svg"), chart.file());
+        }
+        if let Some(chart) = curves::weak_chart(exercise, results, Layout::Wide) {
+            files.insert(format!("{name}-weak.svg"), chart.file());
         }
         let timeline = trace.as_ref().zip(traces.get(path));
         if let Some(chart) = timeline.and_then(|(trace, timeline)| timeline::draw(path, trace.subject, timeline, Layout::Wide)) {
@@ -228,6 +232,7 @@ fn overview(page: &mut String, results: &Results) {
         let rows: Vec<_> = results.exercises.iter().map(|exercise| overview_row(exercise, &subjects)).collect();
         page.push_str(&table("overview", &head, &rows));
     }
+    writeln!(page, "<p class=\"note\">{}</p>", escape(&curves::bandwidth(results.ceilings.as_ref()))).expect(TAKES);
     page.push_str("</section>\n");
 }
 
@@ -296,7 +301,23 @@ fn footer(page: &mut String) {
         ),
         (
             "Interval",
-            "The true median lies in it with the confidence that is given, 95 % in charts. It is read off the sorted samples (order statistics), so it assumes nothing about how times are distributed. It takes 7 runs at the least.",
+            "The true median lies in it with the confidence that is given, 95 % in charts. It is read off the sorted samples (order statistics), so it assumes nothing about how times are distributed. Runs of one process resemble each other and count as one, by their median; it takes 7 processes at the least.",
+        ),
+        (
+            "Efficiency, serial fraction",
+            "S(p) / p; and the share e = (1/S - 1/p) / (1 - 1/p) of the work that would have to be serial to explain the speedup by Amdahl\u{2019}s law alone (Karp and Flatt). Where it rises with p, the cause is overhead, and not serial code.",
+        ),
+        (
+            "Over its own 1",
+            "T_1 / T_p: how many times as fast a program is as itself on one thread. A program that is slow on one thread looks well by it, so it stands beside the speedup and never in its place.",
+        ),
+        (
+            "Weak scaling",
+            "Every thread has the same amount to do, and p threads have p times the size. The efficiency is T_seq of one thread\u{2019}s size over T_p of all. Strong scaling, in the other charts, keeps the size.",
+        ),
+        (
+            "Ceiling if memory-bound",
+            "The bandwidth of the memory on p cores over that on one (STREAM triad). It bounds a program that only moves memory, and no other: one that computes, or works in its caches, may be faster.",
         ),
         (
             "Ratio",

@@ -28,6 +28,33 @@ pub struct Results {
     pub seed: u64,
     /// One for each exercise, in the order of the course.
     pub exercises: Vec<ExerciseResult>,
+    /// What the machine itself allows; absent where it was not measured.
+    #[serde(default)]
+    pub ceilings: Option<Ceilings>,
+}
+
+/// What no program on this machine can exceed, measured by the STREAM triad `a[i] = b[i] + s * c[i]` (McCalpin, 1995).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ceilings {
+    /// Bytes of each of the three arrays, over all threads.
+    pub array: u64,
+    /// Bytes of all last-level caches together, where the system tells it.
+    pub cache: Option<u64>,
+    /// By rising threads, the first on one.
+    pub bandwidth: Vec<Bandwidth>,
+    /// Bytes per second of the same loop on one thread over arrays that fit the first-level cache: where this is not well
+    /// above the bandwidth, the loop itself was the limit.
+    pub in_cache: f64,
+}
+
+/// Memory bandwidth of so many threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bandwidth {
+    /// Threads, each on its own part of the arrays.
+    pub threads: usize,
+    /// Bytes per second, one for each pass over the arrays: 24 bytes an element, as STREAM counts. The line that a write
+    /// first reads from memory (write-allocate) is not counted.
+    pub samples: Vec<f64>,
 }
 
 /// What a result was measured on. Seconds of two machines are never compared.
@@ -297,6 +324,18 @@ pub struct Curves {
     pub axis: lab::workload::Axis,
     /// One for each contender: `baseline`, `reference`, `yours`, or a peer's name.
     pub contenders: BTreeMap<String, Vec<Point>>,
+    /// The same with sizes that grow with the threads; absent where that was not measured.
+    #[serde(default)]
+    pub weak: Option<Weak>,
+}
+
+/// Weak scaling: every thread has the same amount to do, so `p` threads have `p` times [`size`](Self::size).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weak {
+    /// Size of the input for each thread.
+    pub size: u64,
+    /// `baseline`, at the size of one thread; `reference` and `yours`.
+    pub contenders: BTreeMap<String, Vec<Point>>,
 }
 
 /// All samples at one number of threads.
@@ -306,6 +345,9 @@ pub struct Point {
     pub threads: usize,
     /// Seconds of one run, one for each sample.
     pub samples: Vec<f64>,
+    /// So many samples in a row come from one process, then a fresh one gave the next; 0 where that is not known.
+    #[serde(default)]
+    pub per_process: usize,
 }
 
 /// A traced run.

@@ -93,6 +93,7 @@ fn results(cases: Vec<CaseResult>) -> Results {
         machine,
         seed: 1,
         exercises: vec![exercise],
+        ceilings: None,
     }
 }
 

@@ -12,7 +12,9 @@ use xtask::{
     chart::{
         Chart, Layout, interleaving,
         measured::Missing,
-        number, pairs, speedup, text,
+        number, pairs,
+        speedup::{self, Beside},
+        text,
         timeline::{self, Row, Slice, Timeline},
     },
     page,
@@ -104,7 +106,7 @@ fn assert_well_formed(markup: &str) {
 
 fn curves(axis: Axis, contenders: &[(&str, Vec<Point>)]) -> Curves {
     let contenders = contenders.iter().map(|(name, points)| ((*name).to_owned(), points.clone())).collect();
-    Curves { size: 4_194_304, size_unit: "keys".into(), axis, contenders }
+    Curves { size: 4_194_304, size_unit: "keys".into(), axis, contenders, weak: None }
 }
 
 fn find<'a>(results: &'a Results, path: &str) -> &'a ExerciseResult {
@@ -162,6 +164,9 @@ fn texts_have_room_whatever_the_names_and_however_many() {
         "ips4o",
     ];
     for cores in [1, 2, 8, 64] {
+        let ceilings = sample::results(cores).ceilings;
+        let predicted: Vec<_> = (1..=64).map(|p| (p, p as f64 * 0.97)).collect();
+        let beside = Beside { ceilings: ceilings.as_ref(), predicted: &predicted };
         for axis in [Axis::Threads, Axis::Processes, Axis::InFlight] {
             for places in [&[1][..], &[2], &[4], &[1, 2], &[1, 2, 3, 4], &[1, 2, 4, 8, 16, 32, 64, 128], &[8, 1000], &[3, 4]] {
                 for peers in [0, 1, 5, names.len()] {
@@ -170,7 +175,7 @@ fn texts_have_room_whatever_the_names_and_however_many() {
                     list.extend(names[..peers].iter().map(|name| (*name, sample::points(9, &times))));
                     let path = "algorithms/an_exercise_with_quite_a_long_name_of_its_own";
                     for layout in LAYOUTS {
-                        let chart = speedup::draw(path, &curves(axis, &list), cores, layout).expect("a chart");
+                        let chart = speedup::draw(path, &curves(axis, &list), cores, beside, layout).expect("a chart");
                         let what = format!("{axis:?}, {cores} cores, {places:?}, {peers} peers, {layout:?}");
                         assert_texts_have_room(&chart, &what);
                         assert_well_formed(&chart.file());
@@ -379,7 +384,7 @@ fn a_title_says_the_numbers_that_the_samples_give() {
             times("reference"),
             times("rayon"),
         );
-        let chart = speedup::draw(&exercise.path, curves, cores, Layout::Wide).expect("a chart");
+        let chart = speedup::draw(&exercise.path, curves, cores, Beside::default(), Layout::Wide).expect("a chart");
         assert_eq!(chart.finding, expected);
         // The same is drawn, and the label at the end of the learner's line is that of its last point.
         let drawn: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
@@ -409,7 +414,7 @@ fn guides_are_drawn_only_where_they_mean_something() {
     let draw = |axis, cores, places: &[usize]| {
         let times: Vec<_> = places.iter().map(|p| (*p, 0.2)).collect();
         let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", sample::points(9, &times))];
-        speedup::draw("a/b", &curves(axis, &list), cores, Layout::Wide).expect("a chart").file()
+        speedup::draw("a/b", &curves(axis, &list), cores, Beside::default(), Layout::Wide).expect("a chart").file()
     };
     let guides = |axis, cores, places: &[usize]| {
         let file = draw(axis, cores, places);
@@ -432,13 +437,185 @@ fn guides_are_drawn_only_where_they_mean_something() {
     assert_eq!([hollow(&draw(Axis::Threads, 2, &[1, 2, 4])), hollow(&draw(Axis::InFlight, 2, &[1, 2, 4]))], [1, 0]);
 }
 
+/// The places of a polyline of that dash, in units of the drawing.
+fn line_of(svg: &str, dash: &str) -> Vec<(f64, f64)> {
+    let mut lines = svg.lines().filter(|line| line.starts_with("<polyline") && line.contains(dash));
+    let line = lines.next().unwrap_or_default();
+    assert_eq!(lines.next(), None, "more than one line of {dash}");
+    let pair = |pair: &str| {
+        let (x, y) = pair.split_once(',').expect("two coordinates");
+        (x.parse().expect("a number"), y.parse().expect("a number"))
+    };
+    attribute(line, "points").map_or_else(Vec::new, |points| points.split(' ').map(pair).collect())
+}
+
+const FINE: &str = "stroke-dasharray=\"12 12\"";
+
+#[test]
+fn the_memory_is_a_ceiling_of_threads_only_and_named_as_that_of_some_programs() {
+    let results = sample::results(2);
+    let draw = |axis, cores, places: &[usize], ceilings| {
+        let times: Vec<_> = places.iter().map(|p| (*p, 0.2)).collect();
+        let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", sample::points(9, &times))];
+        let beside = Beside { ceilings, predicted: &[] };
+        speedup::draw("a/b", &curves(axis, &list), cores, beside, Layout::Wide).expect("a chart")
+    };
+    let ceilings = results.ceilings.as_ref();
+    let chart = draw(Axis::Threads, 2, &[1, 2, 4], ceilings);
+    let line = line_of(&chart.file(), FINE);
+    assert_eq!(line.len(), 3, "one core, two, and level from there");
+    assert!(line[0].1 > line[1].1 && line[1].1 == line[2].1, "{line:?}");
+    let says: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
+    assert!(says.join(" ").contains("ceiling if memory-bound 1.45\u{d7}"), "{says:?}");
+    assert!(chart.description.contains("ceiling if memory-bound: 1.45\u{d7} on 2 threads"), "{}", chart.description);
+    for without in [
+        draw(Axis::Threads, 2, &[1, 2, 4], None),
+        draw(Axis::Processes, 2, &[1, 2, 4], ceilings),
+        draw(Axis::InFlight, 2, &[1, 2, 4], ceilings),
+        draw(Axis::Threads, 2, &[2], ceilings),
+    ] {
+        assert!(!without.file().contains(FINE) && !without.file().contains("memory"));
+    }
+}
+
+#[test]
+fn a_prediction_is_drawn_where_there_are_cores_and_measured_places() {
+    let times = [(1, 0.2), (2, 0.11), (4, 0.06), (8, 0.05)];
+    let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", sample::points(9, &times))];
+    // Out of order, with what is no speedup, and beyond the cores and the places.
+    let predicted = [(4, 3.4), (1, 0.99), (2, 1.9), (3, f64::NAN), (8, 5.0), (64, 11.0), (0, 0.0)];
+    let draw = |predicted, layout| {
+        let beside = Beside { ceilings: None, predicted };
+        speedup::draw("a/b", &curves(Axis::Threads, &list), 4, beside, layout).expect("a chart")
+    };
+    let dotted = "class=\"s-muted\" stroke=\"#59636E\" stroke-dasharray=\"8 28\"";
+    for layout in LAYOUTS {
+        let chart = draw(&predicted, layout);
+        let line = line_of(&chart.file(), dotted);
+        assert_eq!(line.len(), 4, "at 1, 2 and 4 threads, and level from there: {line:?}");
+        assert!(line[..3].windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1), "{line:?}");
+        assert!(line[2].0 < line[3].0 && line[2].1 == line[3].1, "{line:?}");
+        let says: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
+        assert!(says.join(" ").contains("predicted from work and span 3.40\u{d7}"), "{says:?}");
+        assert_texts_have_room(&chart, "with a prediction");
+        assert!(line_of(&draw(&[], layout).file(), dotted).is_empty());
+        assert!(line_of(&draw(&predicted[..1], layout).file(), dotted).is_empty(), "one point is no line");
+    }
+}
+
+#[test]
+fn laws_are_fitted_to_own_programs_where_there_are_points_enough_and_never_extrapolated() {
+    let thin = |class: &str| {
+        format!(
+            "class=\"s-{class}\" stroke=\"{}\" stroke-dasharray=\"40 32\"",
+            match class {
+                "yours" => "#D55E00",
+                _ => "#0072B2",
+            }
+        )
+    };
+    let draw = |cores: usize| {
+        let results = sample::results(cores);
+        let curves = find(&results, "algorithms/merge_sort").curves.clone().expect("curves");
+        (speedup::draw("a/b", &curves, cores, Beside::default(), Layout::Wide).expect("a chart"), curves)
+    };
+    let (chart, _) = draw(2);
+    assert!(line_of(&chart.file(), &thin("yours")).is_empty() && !chart.file().contains("fitted"));
+    for (cores, law) in [(4, "Amdahl\u{2019}s law"), (8, "the universal scalability law")] {
+        let (chart, _) = draw(cores);
+        let says: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
+        assert!(says.join(" ").contains(&format!("thin dashes: {law}, fitted")), "{says:?}");
+        // The ideal bends at the cores: there the laws end, though the axis goes on.
+        let ideal = line_of(&chart.file(), "class=\"s-guide\" stroke=\"#8C959F\" stroke-dasharray=\"40 32\"");
+        for who in ["yours", "reference"] {
+            let line = line_of(&chart.file(), &thin(who));
+            let ends = (line.first().expect("a line").0, line.last().expect("a line").0);
+            assert_eq!((ideal.len(), ends), (3, (ideal[0].0, ideal[1].0)), "{who} on {cores} cores");
+        }
+        assert_texts_have_room(&chart, "with fits");
+    }
+}
+
+#[test]
+fn weak_scaling_is_a_chart_from_three_points_on_and_a_sentence_where_size_is_no_measure() {
+    let results = sample::results(8);
+    let sort = find(&results, "algorithms/merge_sort");
+    for layout in LAYOUTS {
+        let chart = speedup::draw_weak(&sort.path, sort.curves.as_ref().expect("curves"), 8, layout).expect("a chart");
+        assert_texts_have_room(&chart, "weak scaling");
+        assert_well_formed(&chart.file());
+        let finding =
+            "The reference merge sort does 5.34\u{d7} the work of sequential in the same time on 8 threads (weak scaling)";
+        assert_eq!(chart.finding, finding);
+        let says: Vec<_> = texts(&chart.file()).into_iter().map(|text| text.says).collect();
+        assert!(says.join(" ").contains("for 524,288 keys; p threads have p times as many"), "{says:?}");
+    }
+    let files = page::charts(&results, &sample::traces());
+    assert!(files.contains_key("merge_sort-weak.svg") && !files.contains_key("process_pool-weak.svg"));
+    assert!(!page::charts(&sample::results(2), &sample::traces()).contains_key("merge_sort-weak.svg"), "two points");
+
+    let page = page::render(&results, &sample::traces());
+    assert!(page.contains("<summary>Weak scaling: 524,288 keys for each of the threads</summary>"));
+    assert!(
+        page.contains("No weak scaling: p times the tasks are not p times the work. The sequential program takes 1.4"),
+        "its work outgrows its size"
+    );
+    let two = page::render(&sample::results(2), &sample::traces());
+    assert!(two.contains("<summary>Weak scaling: 2,097,152 keys for each of the threads</summary>"));
+    assert!(!page::render(&sample::results(1), &sample::traces()).contains("<summary>Weak scaling"));
+}
+
+#[test]
+fn what_the_numbers_say_is_said_and_no_more_than_they_say() {
+    let page = page::render(&sample::results(2), &sample::traces());
+    let refused = "2 cores give 2 points: no fit (Amdahl\u{2019}s law takes 4, the universal scalability law 6).";
+    assert_eq!(page.matches(refused).count(), 3, "of the three exercises that need cores, once each");
+    assert!(!page.contains("fitted to") && !page.contains("The serial fraction of"));
+    assert!(page.contains("Memory bandwidth: 9.8") && page.contains("as fast on 2. STREAM triad"));
+    let eight = page::render(&sample::results(8), &sample::traces());
+    for said in [
+        "The universal scalability law, fitted to yours: ",
+        "Amdahl\u{2019}s law, fitted to reference: ",
+        "The serial fraction of yours is ",
+        "4 points are too few for the universal scalability law, which takes 6.",
+        "T_1 / T_seq, what a program takes on 1 thread, in times of sequential: ",
+        "14 (7)",
+    ] {
+        assert!(eight.contains(said), "not said: {said}");
+    }
+    let mut results = sample::results(2);
+    results.ceilings = None;
+    let page = page::render(&results, &sample::traces());
+    assert!(!page.contains("bandwidth:") && page.contains("bandwidth was not measured: no chart shows its ceiling"));
+}
+
+#[test]
+fn a_report_of_an_older_runner_is_drawn_without_what_it_lacks() {
+    let mut old = serde_json::to_value(sample::results(2)).expect("JSON");
+    let remove = |value: &mut serde_json::Value, key: &str| value.as_object_mut().expect("an object").remove(key);
+    assert!(remove(&mut old, "ceilings").is_some());
+    for exercise in old["exercises"].as_array_mut().expect("exercises") {
+        let Some(curves) = exercise["curves"].as_object_mut() else { continue };
+        assert!(curves.remove("weak").is_some());
+        for points in curves["contenders"].as_object_mut().expect("contenders").values_mut() {
+            points.as_array_mut().expect("points").iter_mut().for_each(|point| {
+                remove(point, "per_process");
+            });
+        }
+    }
+    let results: Results = serde_json::from_value(old).expect("readable");
+    let page = page::render(&results, &sample::traces());
+    assert!(page.contains("medians of 15 to 30 runs \u{b7} bars") && !page.contains(" processes \u{b7} bars"));
+    assert_well_formed(&page);
+}
+
 #[test]
 fn numbers_that_are_no_times_are_neither_drawn_nor_hidden() {
-    let wild = Point { threads: 2, samples: vec![f64::NAN, 0.0, f64::INFINITY, -3.0, 0.09, 0.09] };
-    let empty = Point { threads: 4, samples: vec![f64::NAN] };
+    let wild = Point { threads: 2, samples: vec![f64::NAN, 0.0, f64::INFINITY, -3.0, 0.09, 0.09], per_process: 0 };
+    let empty = Point { threads: 4, samples: vec![f64::NAN], per_process: 0 };
     let list = [("baseline", sample::points(9, &[(1, 0.18)])), ("yours", vec![wild, empty])];
     let curves = curves(Axis::Threads, &list);
-    let file = speedup::draw("a/merge_sort", &curves, 2, Layout::Wide).expect("a chart").file();
+    let file = speedup::draw("a/merge_sort", &curves, 2, Beside::default(), Layout::Wide).expect("a chart").file();
     assert!(!file.contains("NaN") && !file.contains("inf"), "{file}");
     let mut results = sample::results(2);
     results.exercises.truncate(1);
@@ -505,7 +682,7 @@ fn what_could_not_be_timed_is_told_and_takes_nothing_with_it() {
 #[test]
 fn a_missing_baseline_is_an_error_and_not_a_picture() {
     let list = [("yours", sample::points(9, &[(1, 0.2)]))];
-    assert_eq!(speedup::draw("a/b", &curves(Axis::Threads, &list), 2, Layout::Wide), Err(Missing::Baseline));
+    assert_eq!(speedup::draw("a/b", &curves(Axis::Threads, &list), 2, Beside::default(), Layout::Wide), Err(Missing::Baseline));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 use lab::workload::{Axis, Setup};
 use tempfile::TempDir;
 use xtask::{
-    curves::{Failure, Series},
+    curves::{Failure, Sampling, Scaling, Series},
     driver::{Fault, Workload},
     measure::{Blame, Contender, Plan, compare},
     results::Speed,
@@ -343,6 +343,7 @@ fn a_curve_has_no_point_of_a_wrong_run_and_its_failure_names_the_contender() {
         let program = fake.written();
         let series = Series {
             exercise: "fake".into(),
+            scaling: Scaling::Strong,
             contender: "yours".into(),
             program: program.path.clone(),
             entry: "submission".into(),
@@ -350,7 +351,7 @@ fn a_curve_has_no_point_of_a_wrong_run_and_its_failure_names_the_contender() {
             seed: 1,
             threads: vec![1],
             axis: Axis::Threads,
-            samples: 1,
+            sampling: Sampling::QUICK,
             digest: RIGHT.into(),
             limit: LIMIT,
         };

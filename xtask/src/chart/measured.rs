@@ -1,6 +1,12 @@
 //! Speedups out of raw samples: medians, and intervals that assume nothing about the distribution.
 
-use crate::results::{Curves, Point};
+use std::collections::BTreeMap;
+
+use crate::{
+    fits,
+    measure::median_of_sorted,
+    results::{Curves, Point},
+};
 
 /// How sure an interval is at the least.
 pub const CONFIDENCE: f64 = 0.95;
@@ -8,12 +14,17 @@ pub const CONFIDENCE: f64 = 0.95;
 /// The time of one contender at one place of the axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Time {
-    /// The median, in seconds.
+    /// The median, in seconds; of the processes' own medians where it is known who ran what, of all samples elsewhere.
     pub median: f64,
     /// The finite samples above 0, in order of size.
     pub samples: Vec<f64>,
     /// Samples left out because no run can take 0, less, or no number of seconds.
     pub dropped: usize,
+    /// From how many processes they come, where that is known.
+    pub processes: Option<usize>,
+    /// What is drawn at random and counts as one in an interval, in order of size: the median of each process, for the runs
+    /// of one process resemble each other; every sample where the processes are not known.
+    units: Vec<f64>,
 }
 
 /// One contender at one place of the axis, against the sequential baseline.
@@ -62,13 +73,26 @@ impl Speedups {
     /// # Errors
     /// If a part is missing without which there is no speedup.
     pub fn new(curves: &Curves) -> Result<Self, Missing> {
-        let baseline = curves.contenders.get("baseline").into_iter().flatten().flat_map(|point| &point.samples);
-        let baseline = Time::new(baseline.copied()).ok_or(Missing::Baseline)?;
-        let mut contenders: Vec<_> = curves
-            .contenders
+        Self::of(&curves.contenders, |_| 1.0)
+    }
+
+    /// Scaled speedups (Gustafson, Reevaluating Amdahl's law, 1988): `p T_seq(n) / T_p(p n)`, how many times the work of
+    /// sequential was done in the same time. Their efficiency is `T_seq(n) / T_p(p n)`.
+    ///
+    /// # Errors
+    /// If nothing was measured, or a part is missing without which there is no speedup.
+    pub fn weak(curves: &Curves) -> Result<Self, Missing> {
+        let weak = curves.weak.as_ref().ok_or(Missing::Contenders)?;
+        Self::of(&weak.contenders, |threads| threads as f64)
+    }
+
+    /// `times` the work of the baseline is done at so many threads.
+    fn of(points: &BTreeMap<String, Vec<Point>>, times: impl Fn(usize) -> f64) -> Result<Self, Missing> {
+        let baseline = Time::new(points.get("baseline").into_iter().flatten()).ok_or(Missing::Baseline)?;
+        let mut contenders: Vec<_> = points
             .iter()
             .filter(|(name, _)| *name != "baseline")
-            .filter_map(|(name, points)| Contender::new(name, points, &baseline))
+            .filter_map(|(name, points)| Contender::new(name, points, &baseline, &times))
             .collect();
         contenders.sort_by_key(|contender| (rank(&contender.name), contender.name.clone()));
         if contenders.is_empty() { Err(Missing::Contenders) } else { Ok(Self { baseline, contenders }) }
@@ -103,11 +127,22 @@ fn rank(name: &str) -> u8 {
 }
 
 impl Contender {
-    fn new(name: &str, points: &[Point], baseline: &Time) -> Option<Self> {
-        let mut points: Vec<_> = points.iter().filter_map(|point| Measured::new(point, baseline)).collect();
+    fn new(name: &str, points: &[Point], baseline: &Time, times: impl Fn(usize) -> f64) -> Option<Self> {
+        let measured = |point: &Point| Measured::new(point, baseline, times(point.threads));
+        let mut points: Vec<_> = points.iter().filter_map(measured).collect();
         points.sort_by_key(|point| point.threads);
         points.dedup_by_key(|point| point.threads);
         (!points.is_empty()).then(|| Self { name: name.to_owned(), points })
+    }
+
+    /// Whether it is a program of the exercise, and not a peer.
+    pub fn is_own(&self) -> bool {
+        rank(&self.name) > 0
+    }
+
+    /// Threads and speedup of each point.
+    pub fn speedups(&self) -> Vec<(usize, f64)> {
+        self.points.iter().map(|point| (point.threads, point.speedup)).collect()
     }
 
     /// Its point at that place.
@@ -127,34 +162,60 @@ impl Contender {
 }
 
 impl Measured {
-    fn new(point: &Point, baseline: &Time) -> Option<Self> {
-        let time = Time::new(point.samples.iter().copied())?;
+    fn new(point: &Point, baseline: &Time, times: f64) -> Option<Self> {
+        let time = Time::new([point])?;
         // Both times are uncertain. If each interval misses with at most half of the risk, both together miss with at most
         // all of it (Bonferroni), whatever the distributions are.
         let risk = (1.0 - CONFIDENCE) / 2.0;
         let interval = match (baseline.interval(1.0 - risk), time.interval(1.0 - risk)) {
-            (Some([low, high]), Some([fast, slow])) => Some([low / slow, high / fast]),
+            (Some([low, high]), Some([fast, slow])) => Some([times * low / slow, times * high / fast]),
             _ => None,
         };
-        Some(Self { threads: point.threads, speedup: baseline.median / time.median, interval, time })
+        Some(Self { threads: point.threads, speedup: times * baseline.median / time.median, interval, time })
+    }
+
+    /// `S / p`.
+    pub fn efficiency(&self) -> f64 {
+        self.speedup / self.threads as f64
+    }
+
+    /// The serial fraction of Karp and Flatt; `None` for one thread.
+    pub fn serial_fraction(&self) -> Option<f64> {
+        fits::serial_fraction(self.speedup, self.threads)
+    }
+
+    /// Its interval: the fraction falls where the speedup rises, so the ends change places.
+    pub fn serial_interval(&self) -> Option<[f64; 2]> {
+        let [low, high] = self.interval?;
+        Some([fits::serial_fraction(high, self.threads)?, fits::serial_fraction(low, self.threads)?])
     }
 }
 
 impl Time {
-    fn new(samples: impl Iterator<Item = f64>) -> Option<Self> {
-        let all: Vec<f64> = samples.collect();
-        let mut samples: Vec<f64> = all.iter().copied().filter(|s| s.is_finite() && *s > 0.0).collect();
+    fn new<'a>(points: impl IntoIterator<Item = &'a Point>) -> Option<Self> {
+        let (mut samples, mut units, mut all, mut known) = (Vec::new(), Vec::new(), 0, true);
+        for point in points {
+            known &= point.per_process > 0;
+            all += point.samples.len();
+            for process in point.samples.chunks(point.per_process.max(1)) {
+                let mut usable: Vec<f64> = process.iter().copied().filter(|s| s.is_finite() && *s > 0.0).collect();
+                usable.sort_by(f64::total_cmp);
+                units.extend((!usable.is_empty()).then(|| median_of_sorted(&usable)));
+                samples.append(&mut usable);
+            }
+        }
         samples.sort_by(f64::total_cmp);
-        let dropped = all.len() - samples.len();
-        (!samples.is_empty()).then(|| Self { median: median(&samples), samples, dropped })
+        units.sort_by(f64::total_cmp);
+        let (dropped, processes) = (all - samples.len(), known.then_some(units.len()));
+        (!samples.is_empty()).then(|| Self { median: median_of_sorted(&units), samples, dropped, processes, units })
     }
 
     /// The narrowest pair of order statistics, equally far from both ends, that holds the true median with at least the
     /// given confidence: `[x_k, x_(n+1-k)]` misses with probability `2 P(B <= k-1)`, B being binomial(n, 1/2).
     ///
-    /// At 95 % it takes 6 samples, at 97.5 % it takes 7.
+    /// At 95 % it takes 6 of them, at 97.5 % it takes 7: processes where they are known, samples elsewhere.
     pub fn interval(&self, confidence: f64) -> Option<[f64; 2]> {
-        let n = self.samples.len();
+        let n = self.units.len();
         // In logarithms, for 2^-n is 0 in floating point from n = 1075 on.
         let mut log_choose = -(n as f64) * std::f64::consts::LN_2;
         let mut tail = 0.0;
@@ -167,14 +228,8 @@ impl Time {
             log_choose += ((n - k) as f64).ln() - ((k + 1) as f64).ln();
             k += 1;
         }
-        (k > 0).then(|| [self.samples[k - 1], self.samples[n - k]])
+        (k > 0).then(|| [self.units[k - 1], self.units[n - k]])
     }
-}
-
-/// The middle value, or the mean of the two middle ones.
-fn median(sorted: &[f64]) -> f64 {
-    let n = sorted.len();
-    (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0
 }
 
 #[cfg(test)]
@@ -183,8 +238,13 @@ mod tests {
 
     use super::*;
 
+    fn point(threads: usize, samples: &[f64], per_process: usize) -> Point {
+        Point { threads, samples: samples.to_vec(), per_process }
+    }
+
     fn time(n: usize) -> Time {
-        Time::new((1..=n).map(|i| i as f64)).expect("samples")
+        let samples: Vec<f64> = (1..=n).map(|i| i as f64).collect();
+        Time::new([&point(1, &samples, 0)]).expect("samples")
     }
 
     #[test]
@@ -202,13 +262,13 @@ mod tests {
     type Given<'a> = (usize, &'a [f64]);
 
     fn curves(contenders: &[(&str, &[Given])]) -> Curves {
-        let points =
-            |points: &[Given]| points.iter().map(|(threads, s)| Point { threads: *threads, samples: s.to_vec() }).collect();
+        let points = |points: &[Given]| points.iter().map(|(threads, samples)| point(*threads, samples, 0)).collect();
         Curves {
             size: 1,
             size_unit: "keys".into(),
             axis: Axis::Threads,
             contenders: contenders.iter().map(|(name, list)| ((*name).to_owned(), points(list))).collect(),
+            weak: None,
         }
     }
 
@@ -237,5 +297,50 @@ mod tests {
         assert_eq!(Speedups::new(&curves(&[("yours", &[(1, &[1.0])])])), Err(Missing::Baseline));
         assert_eq!(Speedups::new(&curves(&[("baseline", &[(1, &[0.0])]), ("yours", &[(1, &[1.0])])])), Err(Missing::Baseline));
         assert_eq!(Speedups::new(&curves(&[("baseline", &[(1, &[1.0])])])), Err(Missing::Contenders));
+    }
+
+    #[test]
+    fn runs_of_one_process_count_as_one() {
+        // Two regimes: whoever pools the runs sees a narrow interval around one of them.
+        let two_regimes = [1.0, 1.1, 1.0, 1.1, 1.0, 1.1, 1.0, 1.1, 2.0, 2.1, 1.0, 1.1, 1.0, 1.1];
+        let pooled = Time::new([&point(2, &two_regimes, 1)]).expect("samples");
+        assert_eq!((pooled.interval(0.975), pooled.processes), (Some([1.0, 1.1]), Some(14)));
+        let apart = Time::new([&point(2, &two_regimes, 2)]).expect("samples");
+        assert_eq!((apart.interval(0.975), apart.processes), (Some([1.05, 2.05]), Some(7)));
+        assert_eq!((apart.median, apart.samples.len()), (1.05, 14));
+        let few = Time::new([&point(2, &two_regimes, 5)]).expect("samples");
+        assert_eq!((few.interval(0.975), few.processes), (None, Some(3)), "14 runs, and only 3 processes");
+    }
+
+    #[test]
+    fn a_process_without_a_usable_run_is_none() {
+        let time = Time::new([&point(2, &[1.0, 1.0, f64::NAN, 0.0, 3.0, -1.0], 2)]).expect("samples");
+        assert_eq!((time.processes, time.dropped, time.median), (Some(2), 3, 2.0));
+    }
+
+    #[test]
+    fn efficiency_and_serial_fraction_follow_the_speedup_and_its_interval() {
+        let seven = [1.9, 2.0, 2.0, 2.0, 2.0, 2.0, 2.1];
+        let four = [0.5, 0.625, 0.625, 0.625, 0.625, 0.625, 0.75];
+        let given = curves(&[("baseline", &[(1, &seven)]), ("yours", &[(1, &seven), (4, &four)])]);
+        let speedups = Speedups::new(&given).expect("a curve");
+        let points = &speedups.subject().points;
+        assert_eq!((points[0].efficiency(), points[0].serial_fraction()), (1.0, None));
+        assert_eq!((points[1].speedup, points[1].efficiency()), (3.2, 0.8));
+        let near = |found: f64, wanted: f64| (found - wanted).abs() < 1e-12;
+        // (1/3.2 - 1/4) / (1 - 1/4)
+        assert!(near(points[1].serial_fraction().expect("four threads"), 0.0625 / 0.75));
+        let [low, high] = points[1].serial_interval().expect("an interval");
+        assert!(near(low, (0.5 / 2.1 - 0.25) / 0.75) && near(high, (0.75 / 1.9 - 0.25) / 0.75), "{low} {high}");
+    }
+
+    #[test]
+    fn weak_scaling_counts_the_work_that_was_done() {
+        let mut given = curves(&[]);
+        assert_eq!(Speedups::weak(&given), Err(Missing::Contenders));
+        let contenders = curves(&[("baseline", &[(1, &[1.0])]), ("yours", &[(1, &[1.0]), (4, &[1.25])])]).contenders;
+        given.weak = Some(crate::results::Weak { size: 100, contenders });
+        let speedups = Speedups::weak(&given).expect("a curve");
+        assert_eq!((speedups.subject().last().speedup, speedups.subject().last().efficiency()), (3.2, 0.8));
     }
 }

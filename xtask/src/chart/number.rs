@@ -69,6 +69,16 @@ pub fn memory(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
+/// `128 MiB`.
+pub fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", count(bytes >> 20))
+}
+
+/// Bytes per second: `9.80 GB/s`, of 10^9 bytes, as STREAM and those who sell memory count.
+pub fn bandwidth(bytes: f64) -> String {
+    format!("{} GB/s", significant(bytes / 1e9, 3))
+}
+
 /// A value with `digits` significant digits at least, and never in scientific notation.
 fn significant(value: f64, digits: usize) -> String {
     let mut decimals = digits - 1;

@@ -38,10 +38,18 @@ pub enum Dash {
     Long,
     /// For others.
     Mixed,
+    /// For ceilings that hold for some programs only.
+    Fine,
 }
 
-const DASHES: [(Dash, &str); 5] =
-    [(Dash::Solid, ""), (Dash::Dashed, "40 32"), (Dash::Dotted, "8 28"), (Dash::Long, "88 28"), (Dash::Mixed, "64 24 8 24")];
+const DASHES: [(Dash, &str); 6] = [
+    (Dash::Solid, ""),
+    (Dash::Dashed, "40 32"),
+    (Dash::Dotted, "8 28"),
+    (Dash::Long, "88 28"),
+    (Dash::Mixed, "64 24 8 24"),
+    (Dash::Fine, "12 12"),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {

@@ -17,24 +17,57 @@ use super::{
     plot::{self, Align, Area, CANNOT_FAIL, Dash},
     text, words,
 };
-use crate::results::Curves;
+use crate::{
+    fits::{Fit, Law},
+    results::{Ceilings, Curves, Weak},
+};
 
 const LABEL: f64 = 12.0;
 const SMALL: f64 = 11.0;
 const LINE: f64 = 15.0;
 const NOTE_LINE: f64 = 14.0;
 
+/// What is drawn beside the measured curves. Both belong to work that needs cores; with requests in flight neither is drawn.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// What the memory of the machine allows.
+    pub ceilings: Option<&'a Ceilings>,
+    /// Speedups that work and span predict, by threads.
+    pub predicted: &'a [(usize, f64)],
+}
+
 /// Draws the curves of the exercise at `path`, measured on so many cores.
 ///
 /// # Errors
 /// If a part is missing without which there is no speedup.
-pub fn draw(path: &str, curves: &Curves, cores: usize, layout: Layout) -> Result<Chart, Missing> {
+pub fn draw(path: &str, curves: &Curves, cores: usize, beside: Beside<'_>, layout: Layout) -> Result<Chart, Missing> {
     let speedups = Speedups::new(curves)?;
-    let view = View::new(curves, &speedups, cores, layout);
+    let extras = extras(curves.axis, &speedups, cores, beside);
     let finding = finding(path, curves, &speedups, cores);
-    let (drawn, height) = view.draw(&finding, &setting(curves, &speedups));
-    let description = description(curves, &speedups, cores);
+    let setting = setting(curves, &speedups, &extras);
+    let description = description(curves, &speedups, &extras, cores);
+    let view = View::new(curves.axis, &speedups, cores, extras, layout);
+    let (drawn, height) = view.draw(&finding, &setting, "speedup over sequential");
     Ok(Chart { finding, description, layout, height, scale: plot::SCALE, body: plot::finish(&drawn) })
+}
+
+/// Draws the weak scaling of the exercise at `path`; `None` below three points, which are no curve.
+pub fn draw_weak(path: &str, curves: &Curves, cores: usize, layout: Layout) -> Option<Chart> {
+    let speedups = Speedups::weak(curves).ok()?;
+    let weak = curves.weak.as_ref().filter(|_| speedups.places().len() >= 3)?;
+    let subject = speedups.subject();
+    let finding = format!(
+        "{} does {} the work of sequential in the same time {} (weak scaling)",
+        whose(path, &subject.name),
+        number::times(subject.last().speedup),
+        place(curves.axis, subject.last().threads),
+    );
+    let setting = weak_setting(curves, weak, &speedups);
+    let description = format!("Weak scaling. {}", description(curves, &speedups, &[], cores));
+    let view = View::new(curves.axis, &speedups, cores, Vec::new(), layout);
+    let y_title = format!("scaled speedup: p times the size with p {}", unit(curves.axis));
+    let (drawn, height) = view.draw(&finding, &setting, &y_title);
+    Some(Chart { finding, description, layout, height, scale: plot::SCALE, body: plot::finish(&drawn) })
 }
 
 /// The finding: the subject, and whom it is to be compared with, where a reader would look first.
@@ -44,13 +77,9 @@ pub fn finding(path: &str, curves: &Curves, speedups: &Speedups, cores: usize) -
     let subject = speedups.subject();
     let threads = place_of_finding(curves.axis, subject, cores);
     let at = |contender: &Contender| contender.at(threads).map(|point| point.speedup);
-    let who = match subject.name.as_str() {
-        "yours" => format!("Your {}", words(path)),
-        "reference" => format!("The reference {}", words(path)),
-        peer => peer.to_owned(),
-    };
     let mut finding = format!(
-        "{who} is {} as fast as sequential {}",
+        "{} is {} as fast as sequential {}",
+        whose(path, &subject.name),
         number::times(at(subject).expect("the place is one of its own")),
         place(curves.axis, threads)
     );
@@ -67,6 +96,15 @@ pub fn finding(path: &str, curves: &Curves, speedups: &Speedups, cores: usize) -
         finding.push_str(&others.join(", "));
     }
     finding
+}
+
+/// `Your merge sort`, `The reference merge sort`, or a peer's name.
+fn whose(path: &str, name: &str) -> String {
+    match name {
+        "yours" => format!("Your {}", words(path)),
+        "reference" => format!("The reference {}", words(path)),
+        peer => peer.to_owned(),
+    }
 }
 
 /// Where on the axis the finding is read off.
@@ -97,33 +135,137 @@ pub fn unit(axis: Axis) -> &'static str {
 }
 
 /// The second line: what it was measured against, on what, how often.
-fn setting(curves: &Curves, speedups: &Speedups) -> String {
-    let points = || speedups.contenders.iter().flat_map(|contender| &contender.points);
-    let runs = || points().map(|point| point.time.samples.len()).chain(once(speedups.baseline.samples.len()));
-    let (fewest, most) = (runs().min().unwrap_or(0), runs().max().unwrap_or(0));
-    let runs = if fewest == most { number::counted(most, "run", "runs") } else { format!("{fewest} to {most} runs") };
-    let bars = match points().filter(|point| point.interval.is_some()).count() {
-        0 => "too few runs for error bars",
-        some if some < points().count() => "bars: 95 % intervals, where there are runs enough",
-        _ => "bars: 95 % intervals",
-    };
-    format!(
-        "sequential: {} for {} {} \u{b7} medians of {runs} \u{b7} {bars}",
+fn setting(curves: &Curves, speedups: &Speedups, extras: &[Extra]) -> String {
+    let mut setting = format!(
+        "sequential: {} for {} {} \u{b7} {}",
         number::seconds(speedups.baseline.median),
         number::count(curves.size),
         curves.size_unit,
+        how_often(speedups),
+    );
+    if let Some(law) = extras.iter().find_map(|extra| extra.law) {
+        setting.push_str(&format!(" \u{b7} thin dashes: {}, fitted", law.name()));
+    }
+    setting
+}
+
+fn weak_setting(curves: &Curves, weak: &Weak, speedups: &Speedups) -> String {
+    format!(
+        "sequential: {} for {} {}; p {} have p times as many \u{b7} {}",
+        number::seconds(speedups.baseline.median),
+        number::count(weak.size),
+        curves.size_unit,
+        unit(curves.axis),
+        how_often(speedups),
     )
 }
 
+/// Runs, processes, and what the bars are.
+fn how_often(speedups: &Speedups) -> String {
+    let points = || speedups.contenders.iter().flat_map(|contender| &contender.points);
+    let times = || points().map(|point| &point.time).chain(once(&speedups.baseline));
+    let mut often = format!("medians of {}", from_to(times().map(|time| time.samples.len()), "run", "runs"));
+    // Said only where it is known of all.
+    let processes: Option<Vec<usize>> = times().map(|time| time.processes).collect();
+    if let Some(processes) = &processes {
+        often.push_str(&format!(" in {}", from_to(processes.iter().copied(), "process", "processes")));
+    }
+    let few = if processes.is_some() { "too few processes for error bars" } else { "too few runs for error bars" };
+    let bars = match points().filter(|point| point.interval.is_some()).count() {
+        0 => few,
+        some if some < points().count() => "bars: 95 % intervals, where there are runs enough",
+        _ => "bars: 95 % intervals",
+    };
+    format!("{often} \u{b7} {bars}")
+}
+
+/// `1 run`, `12 runs`, `9 to 15 runs`.
+fn from_to(counts: impl Iterator<Item = usize> + Clone, one: &str, many: &str) -> String {
+    let (fewest, most) = (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0));
+    if fewest == most { number::counted(most, one, many) } else { format!("{fewest} to {most} {many}") }
+}
+
 /// The whole chart in words.
-fn description(curves: &Curves, speedups: &Speedups, cores: usize) -> String {
+fn description(curves: &Curves, speedups: &Speedups, extras: &[Extra], cores: usize) -> String {
     let mut text = format!("Speedup over the sequential program by {}, on {}.", unit(curves.axis), cores_of(cores));
     for contender in &speedups.contenders {
         let points: Vec<_> =
             contender.points.iter().map(|p| format!("{} {}", number::times(p.speedup), place(curves.axis, p.threads))).collect();
         text.push_str(&format!(" {}: {}.", contender.name, points.join(", ")));
     }
+    for extra in extras {
+        // Beyond the cores the line is drawn on, and nothing was measured.
+        let within = extra.points.iter().rev().find(|(threads, _)| *threads <= cores as f64);
+        if let (Some(name), Some((threads, speedup))) = (extra.name, within) {
+            text.push_str(&format!(" {name}: {} {}.", number::times(*speedup), place(curves.axis, *threads as usize)));
+        }
+    }
     text
+}
+
+/// A line that nobody has run: a ceiling, a prediction, a law.
+#[derive(Debug, Clone)]
+struct Extra {
+    /// Written at its end; a law lies along its own program's line and needs none.
+    name: Option<&'static str>,
+    law: Option<Law>,
+    role: Role,
+    dash: Dash,
+    width: f64,
+    /// Threads and speedup, rising.
+    points: Vec<(f64, f64)>,
+}
+
+/// The lines that are to be drawn beside the measured ones.
+fn extras(axis: Axis, speedups: &Speedups, cores: usize, beside: Beside<'_>) -> Vec<Extra> {
+    let places = speedups.places();
+    if axis == Axis::InFlight || places.len() < 2 {
+        return Vec::new();
+    }
+    let line = |name, role, dash, points: &[(usize, f64)]| {
+        let points = within(points, &places, cores);
+        Extra { name: Some(name), law: None, role, dash, width: 1.25, points }
+    };
+    let memory = beside.ceilings.filter(|_| axis == Axis::Threads).map(Ceilings::speedups).unwrap_or_default();
+    let mut extras = vec![
+        line("ceiling if memory-bound", Role::Guide, Dash::Fine, &memory),
+        line("predicted from work and span", Role::Muted, Dash::Dotted, beside.predicted),
+    ];
+    for (i, contender) in speedups.contenders.iter().enumerate().filter(|(_, contender)| contender.is_own()) {
+        let role = look(&contender.name, i).role;
+        extras.extend(fitted(contender, cores).map(|fit| along(&fit, contender, role, cores)));
+    }
+    extras.retain(|extra| !extra.points.is_empty());
+    extras
+}
+
+/// The part of a line that lies within the measured places; one that reaches the cores goes on level beyond them, for there
+/// are no more. One point is no line.
+fn within(points: &[(usize, f64)], places: &[usize], cores: usize) -> Vec<(f64, f64)> {
+    let (first, last) = (places[0], places[places.len() - 1]);
+    let fits = |(p, speedup): &(usize, f64)| (first..=last.min(cores)).contains(p) && speedup.is_finite() && *speedup > 0.0;
+    let mut points: Vec<_> = points.iter().copied().filter(fits).map(|(p, speedup)| (p as f64, speedup)).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if points.len() < 2 {
+        return Vec::new();
+    }
+    let at_cores = points.last().copied().filter(|(at, _)| *at == cores as f64 && last > cores);
+    points.extend(at_cores.map(|(_, speedup)| (last as f64, speedup)));
+    points
+}
+
+/// The law with the most parameters that the points are enough for.
+fn fitted(contender: &Contender, cores: usize) -> Option<Fit> {
+    let fit = |law| Fit::of(law, &contender.speedups(), cores).ok();
+    fit(Law::Scalability).or_else(|| fit(Law::Amdahl))
+}
+
+/// A law from the first to the last point that it was fitted to, and no further.
+fn along(fit: &Fit, contender: &Contender, role: Role, cores: usize) -> Extra {
+    let used = || contender.points.iter().map(|point| point.threads).filter(|threads| *threads <= cores);
+    let (first, last) = (used().min().unwrap_or(1) as f64, used().max().unwrap_or(1) as f64);
+    let points = (0..=32).map(|i| first + (last - first) * f64::from(i) / 32.0).map(|p| (p, fit.at(p))).collect();
+    Extra { name: None, law: Some(fit.law), role, dash: Dash::Dashed, width: 1.0, points }
 }
 
 fn cores_of(cores: usize) -> String {
@@ -226,7 +368,7 @@ impl Ranged for Line {
 
 /// The name of a line at its end.
 struct Label {
-    text: String,
+    lines: Vec<String>,
     role: Role,
     /// Where the line ends, in axis coordinates, and how far to the right of that it is drawn.
     end: (f64, f64),
@@ -265,6 +407,7 @@ type Plot<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Line, Line>>;
 
 struct View<'a> {
     speedups: &'a Speedups,
+    extras: Vec<Extra>,
     axis: Axis,
     cores: usize,
     layout: Layout,
@@ -277,15 +420,15 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(curves: &Curves, speedups: &'a Speedups, cores: usize, layout: Layout) -> Self {
+    fn new(axis: Axis, speedups: &'a Speedups, cores: usize, extras: Vec<Extra>, layout: Layout) -> Self {
         let places = speedups.places();
         let points = || speedups.contenders.iter().flat_map(|c| &c.points);
         let highs = points().map(|p| p.interval.map_or(p.speedup, |[_, high]| high));
         let lows = points().map(|p| p.interval.map_or(p.speedup, |[low, _]| low));
         let (first, last) = (places[0], places[places.len() - 1]);
-        let axis = curves.axis;
         let x = if axis == Axis::InFlight { Scale::Log2 } else { Scale::Linear };
-        let mut highest = highs.fold(1.0, f64::max);
+        let drawn = extras.iter().flat_map(|extra| &extra.points).map(|(_, speedup)| *speedup);
+        let mut highest = highs.chain(drawn).fold(1.0, f64::max);
         let lowest = lows.fold(1.0, f64::min);
         // Where tens of requests wait at once, everything below would lie on the floor of a linear axis.
         let y = if axis == Axis::InFlight && highest >= 8.0 { Scale::Log2 } else { Scale::Linear };
@@ -298,7 +441,7 @@ impl<'a> View<'a> {
             Scale::Linear => 0.0..highest,
             Scale::Log2 => (lowest / 1.4).log2()..highest.log2(),
         };
-        Self { speedups, axis, cores, layout, places, x, y, x_range: x0 - pad..x1 + pad, y_range }
+        Self { speedups, extras, axis, cores, layout, places, x, y, x_range: x0 - pad..x1 + pad, y_range }
     }
 
     /// Whether cores bound the speedup, and there is a line to draw.
@@ -342,9 +485,10 @@ impl<'a> View<'a> {
     fn labels(&self, room: f64) -> Vec<Label> {
         let named = |name: &str, value: String, role, end, bold| {
             let value_width = text::width(&format!(" {value}"), LABEL, bold);
-            let text = format!("{} {value}", text::cut(name, LABEL, bold, room - value_width));
-            Label { text, role, end, dodge: 0.0, bold, look: None }
+            let lines = vec![format!("{} {value}", text::cut(name, LABEL, bold, room - value_width))];
+            Label { lines, role, end, dodge: 0.0, bold, look: None }
         };
+        let end_of = |(threads, speedup): (f64, f64)| (self.x.at(threads), self.y.at(speedup));
         let mut labels: Vec<Label> = self
             .speedups
             .contenders
@@ -352,7 +496,7 @@ impl<'a> View<'a> {
             .zip(self.looks())
             .map(|(contender, look)| {
                 let last = contender.last();
-                let end = (self.x.at(last.threads as f64), self.y.at(last.speedup));
+                let end = end_of((last.threads as f64, last.speedup));
                 let label = named(&contender.name, number::times(last.speedup), look.role, end, contender.name == "yours");
                 Label { look: Some(look), ..label }
             })
@@ -360,6 +504,13 @@ impl<'a> View<'a> {
         labels.push(named("sequential", "1\u{d7}".into(), Role::Ink, (self.x_range.end, self.y.at(1.0)), false));
         if let Some((end, ideal)) = self.ideal().and_then(|line| line.last().copied().map(|end| (end, self.y.value(end.1)))) {
             labels.push(named("ideal", format!("{ideal}\u{d7}"), Role::Guide, end, false));
+        }
+        for extra in &self.extras {
+            if let (Some(name), Some(&end)) = (extra.name, extra.points.last()) {
+                // A sentence rather than a name: in lines, so that it takes no room from the plot.
+                let lines = text::wrap(&format!("{name} {}", number::times(end.1)), LABEL, false, room.min(142.0));
+                labels.push(Label { lines, role: extra.role, end: end_of(end), dodge: 0.0, bold: false, look: None });
+            }
         }
         labels
     }
@@ -373,7 +524,8 @@ impl<'a> View<'a> {
         let setting = text::wrap(setting, SMALL, false, room);
         let top = side + title.len() as f64 * (title_size + 5.0) + setting.len() as f64 * LINE + 34.0;
 
-        let label_width = labels.iter().map(|l| text::width(&l.text, LABEL, l.bold)).fold(0.0, f64::max);
+        let lines = || labels.iter().flat_map(|label| label.lines.iter().map(|line| (line, label.bold)));
+        let label_width = lines().map(|(line, bold)| text::width(line, LABEL, bold)).fold(0.0, f64::max);
         let right = self.layout.width() - side - label_width - self.label_gap() - 1.0;
         let height = self.y_range.end - self.y_range.start;
         let ticks = self.y_ticks(self.y_range.end + 0.3 * height).into_iter();
@@ -382,7 +534,7 @@ impl<'a> View<'a> {
 
         let notes = self.notes(right - left);
         let headroom = 10.0 + notes.iter().map(|note| note.lines.len()).max().unwrap_or(0) as f64 * NOTE_LINE;
-        let plot_height = (if wide { 270.0f64 } else { 230.0 }).max(labels.len() as f64 * LINE + 12.0);
+        let plot_height = (if wide { 270.0f64 } else { 230.0 }).max(lines().count() as f64 * LINE + 12.0);
         let y_top = self.y_range.end + height * headroom / (plot_height - headroom);
         Frame { title, title_size, setting, notes, side, left, right, top, bottom: top + plot_height, y_top }
     }
@@ -397,7 +549,7 @@ impl<'a> View<'a> {
         self.places.len() == 1
     }
 
-    fn draw(&self, finding: &str, setting: &str) -> (String, f64) {
+    fn draw(&self, finding: &str, setting: &str, y_title: &str) -> (String, f64) {
         let mut labels = self.labels(if self.layout == Layout::Wide { 190.0 } else { 104.0 });
         let frame = self.frame(finding, setting, &labels);
         let (width, height) = (self.layout.width(), frame.bottom + 52.0);
@@ -405,7 +557,7 @@ impl<'a> View<'a> {
         {
             let size = (plot::units(width) as u32, plot::units(height) as u32);
             let area = SVGBackend::with_string(&mut drawn, size).into_drawing_area();
-            self.words(&area, &frame);
+            self.words(&area, &frame, y_title);
             let plot_width = frame.right - frame.left;
             let mut plot = ChartBuilder::on(&area)
                 .margin_left(plot::units(frame.side))
@@ -431,7 +583,7 @@ impl<'a> View<'a> {
     }
 
     /// Title, setting, and what the axes are.
-    fn words(&self, area: &Area, frame: &Frame) {
+    fn words(&self, area: &Area, frame: &Frame, y_title: &str) {
         let mut y = frame.side + frame.title_size / 2.0;
         for line in &frame.title {
             plot::write(area, line, (frame.side, y), &plot::text_style(frame.title_size, true, Role::Ink, Align::Left));
@@ -442,12 +594,13 @@ impl<'a> View<'a> {
             plot::write(area, line, (frame.side, y), &small(Align::Left));
             y += LINE;
         }
-        plot::write(area, "speedup over sequential", (frame.side, frame.top - 14.0), &small(Align::Left));
+        let y_title = text::cut(y_title, SMALL, false, self.layout.width() - 2.0 * frame.side);
+        plot::write(area, &y_title, (frame.side, frame.top - 14.0), &small(Align::Left));
         let middle = (frame.left + frame.right) / 2.0;
         plot::write(area, unit(self.axis), (middle, frame.bottom + 36.0), &small(Align::Middle));
     }
 
-    /// The mesh, the baseline, the ideal, the cores and what lies beyond them.
+    /// The mesh, the baseline, the ideal, the cores and what lies beyond them, and the lines that nobody has run.
     fn guides(&self, area: &Area, plot: &mut Plot, frame: &Frame) {
         let limit = self.x.at(self.cores as f64);
         let beyond = self.bounded() && self.places.iter().any(|place| self.oversubscribed(*place));
@@ -469,16 +622,20 @@ impl<'a> View<'a> {
             .draw()
             .expect(CANNOT_FAIL);
 
-        let mut line = |points: Vec<(f64, f64)>, role, dash| {
-            plot.draw_series(once(PathElement::new(points, plot::stroke(role, 1.5, dash)))).expect(CANNOT_FAIL);
+        let mut line = |points: Vec<(f64, f64)>, role, dash, width| {
+            plot.draw_series(once(PathElement::new(points, plot::stroke(role, width, dash)))).expect(CANNOT_FAIL);
         };
         let one = self.y.at(1.0);
-        line(vec![(self.x_range.start, one), (self.x_range.end, one)], Role::Ink, Dash::Solid);
+        line(vec![(self.x_range.start, one), (self.x_range.end, one)], Role::Ink, Dash::Solid, 1.5);
         if let Some(ideal) = self.ideal() {
-            line(ideal, Role::Guide, Dash::Dashed);
+            line(ideal, Role::Guide, Dash::Dashed, 1.5);
         }
         if self.bounded() && self.x_range.contains(&limit) {
-            line(vec![(limit, self.y_range.start), (limit, frame.y_top)], Role::Guide, Dash::Dotted);
+            line(vec![(limit, self.y_range.start), (limit, frame.y_top)], Role::Guide, Dash::Dotted, 1.5);
+        }
+        for Extra { role, dash, width, points, .. } in &self.extras {
+            let points = points.iter().map(|(p, speedup)| (self.x.at(*p), self.y.at(*speedup))).collect();
+            line(points, *role, *dash, *width);
         }
         let (limit, _) = pixels(plot, (limit, one), 0.0);
         for Note { lines, beside, align } in &frame.notes {
@@ -513,10 +670,13 @@ impl<'a> View<'a> {
     /// Each line's name at its end, moved apart where they would touch, with a thin line (or its marker) that leads to it.
     fn names(&self, area: &Area, plot: &Plot, frame: &Frame, labels: &[Label]) {
         let ends: Vec<_> = labels.iter().map(|label| pixels(plot, label.end, label.dodge)).collect();
-        let wanted: Vec<f64> = ends.iter().map(|(_, y)| *y).collect();
-        let places = plot::spread(&wanted, LINE, frame.top + 4.0, frame.bottom - 4.0);
+        // The lines of one label want the same place and follow each other in the list, so no other comes between them.
+        let wanted: Vec<f64> = labels.iter().zip(&ends).flat_map(|(label, (_, y))| label.lines.iter().map(|_| *y)).collect();
+        let mut places = plot::spread(&wanted, LINE, frame.top + 4.0, frame.bottom - 4.0).into_iter();
         let right = frame.right;
-        for ((label, (end_x, end_y)), y) in labels.iter().zip(ends).zip(places) {
+        for (label, (end_x, end_y)) in labels.iter().zip(ends) {
+            let places: Vec<f64> = places.by_ref().take(label.lines.len()).collect();
+            let y = places.iter().sum::<f64>() / places.len() as f64;
             let from = end_x + 8.0;
             match label.look {
                 Some(look) if self.single() => mark(area, (plot::units(right + 8.0), plot::units(y)), look, false),
@@ -529,7 +689,9 @@ impl<'a> View<'a> {
                 _ => {}
             }
             let style = plot::text_style(LABEL, label.bold, label.role, Align::Left);
-            plot::write(area, &label.text, (right + self.label_gap(), y), &style);
+            for (line, y) in label.lines.iter().zip(places) {
+                plot::write(area, line, (right + self.label_gap(), y), &style);
+            }
         }
     }
 

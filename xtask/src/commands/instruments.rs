@@ -1,4 +1,4 @@
-//! `run`, `trace`, `span` and `bench`: one instrument on one exercise.
+//! `run`, `trace` and `span`: one instrument on one exercise.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -9,15 +9,14 @@ use super::{OnOne, Usage, code, code_for, find};
 use crate::{
     catalog::{Catalog, Exercise},
     check::{Candidate, Checker, Purpose, SEED, on_how_many, printable, threads_for},
-    curves,
     driver::Workload,
-    measure::median_interval,
     results::{Evidence, Verdict},
     screen::{self, bold, faint, say, table},
     traced::traced_run,
 };
 
-fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
+/// Whose work the command line means.
+pub fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
     let exercise = find(catalog, &on.exercise)?;
     if !on.solution {
         return Ok(catalog.yours(exercise));
@@ -26,7 +25,7 @@ fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
 }
 
 /// The program of a candidate, or the exit code after rustc's own words.
-fn built(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Result<PathBuf, ExitCode>> {
+pub fn built(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Result<PathBuf, ExitCode>> {
     let why = match candidate.workload(catalog)? {
         Ok(program) => return Ok(Ok(program)),
         Err(why) => why,
@@ -48,7 +47,7 @@ fn setup(exercise: &Exercise, spec: &Spec, on: &OnOne) -> Setup {
 }
 
 /// Prints what kept a workload from its end, with exit code 1: it is the program's failure, not the runner's.
-fn failed(exercise: &Exercise, error: &anyhow::Error) -> ExitCode {
+pub fn failed(exercise: &Exercise, error: &anyhow::Error) -> ExitCode {
     screen::warn(printable(&format!("{error:#}")));
     screen::warn(format!("see which test it fails: cargo xtask check {}", exercise.name));
     code(false)
@@ -181,65 +180,4 @@ pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         say(case.message.unwrap_or_default());
     }
     Ok(exit)
-}
-
-/// Criterion's groups of one exercise.
-pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
-    let own = candidate(catalog, on)?;
-    let exercise = own.exercise;
-    let program = match built(catalog, &own)? {
-        Ok(program) => program,
-        Err(code) => return Ok(code),
-    };
-    let mut programs = vec![(own.subject.to_string(), program)];
-    if let Some(reference) = catalog.reference(exercise).filter(|_| !on.solution)
-        && let Ok(program) = built(catalog, &reference)?
-    {
-        programs.insert(0, ("reference".into(), program));
-    }
-    let samples = if on.quick { 10 } else { 20 };
-    let (spec, mut series) = match curves::plan(exercise, &programs, SEED, on.quick, samples) {
-        Ok(planned) => planned,
-        Err(error) => return Ok(failed(exercise, &error)),
-    };
-    if let Some(threads) = on.threads {
-        series.iter_mut().filter(|series| series.contender != "baseline").for_each(|series| series.threads = vec![threads]);
-    }
-    let size = series.first().map_or(spec.full, |series| series.size);
-    let benched = curves::run_criterion(catalog, series)?;
-    let all_timed = benched.failures.is_empty();
-    for failure in &benched.failures {
-        screen::warn(printable(&failure.to_string()));
-    }
-    let Some(curves) = curves::read(&benched.folder(), exercise, &spec, size, &benched.failures)? else {
-        return Ok(failed(exercise, &anyhow::anyhow!("Criterion stored no sample")));
-    };
-    if json {
-        screen::json(&curves);
-        return Ok(code(all_timed));
-    }
-    say(format!("{}: {size} {}, {samples} samples each", bold(&exercise.name), spec.size_unit));
-    let median = |samples: &[f64]| median_interval(samples.to_vec());
-    let baseline = curves.contenders.get("baseline").and_then(|points| median(&points.first()?.samples)).map(|found| found.0);
-    let mut lines = vec![["  contender", "on", "median", "95 % interval", "speedup"].map(String::from).to_vec()];
-    for (contender, points) in &curves.contenders {
-        for point in points {
-            let Some((time, [low, high], _)) = median(&point.samples) else { continue };
-            let speedup = baseline.map_or_else(String::new, |baseline| format!("{:.2}x", baseline / time));
-            lines.push(vec![
-                format!("  {contender}"),
-                on_how_many(spec.axis, point.threads),
-                format!("{:.1} ms", time * 1e3),
-                format!("{:.1} to {:.1} ms", low * 1e3, high * 1e3),
-                speedup,
-            ]);
-        }
-    }
-    for line in table(&lines) {
-        say(line);
-    }
-    if let Some(folder) = benched.keep(catalog, exercise) {
-        say(faint(format!("Criterion's own files: {}", folder.display())));
-    }
-    Ok(code(all_timed))
 }

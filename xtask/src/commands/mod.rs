@@ -11,6 +11,7 @@ use crate::{
     screen,
 };
 
+mod bench;
 mod check;
 mod ci;
 mod doctor;
@@ -149,7 +150,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Run(on)) => instruments::run(&catalog, &on, json),
         Some(Command::Trace(on)) => instruments::trace(&catalog, &on, json),
         Some(Command::Span(on)) => instruments::span(&catalog, &on, json),
-        Some(Command::Bench(on)) => instruments::bench(&catalog, &on, json),
+        Some(Command::Bench(on)) => bench::bench(&catalog, &on, json),
         Some(Command::Report { exercises, quick, out, render }) => {
             report::report(&catalog, &report::Options { exercises, quick, out, render, json })
         }

@@ -13,9 +13,10 @@ use lab::{trace::file, workload::Setup};
 use super::{check::exercise_result, code_of, select};
 use crate::{
     catalog::{Catalog, Exercise},
+    ceilings,
     chart::timeline::Timeline,
     check::{Candidate, Checker, Purpose, SEED, printable, threads_for},
-    curves::{self, Failure},
+    curves::{self, Failure, Sampling},
     driver::Workload,
     machine::Begun,
     page,
@@ -77,7 +78,7 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
             subjects.push((exercise, candidates));
         }
     }
-    let mut steps = Vec::new();
+    let mut steps = vec!["the memory's bandwidth".to_owned()];
     for (exercise, candidates) in &subjects {
         let name = &exercise.name;
         for candidate in candidates {
@@ -89,13 +90,16 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
     let mut progress = Progress::new(&catalog.scratch(), steps);
     let purpose = if options.quick { Purpose::Look } else { Purpose::Verdict };
     let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose };
+    progress.step();
+    let ceilings =
+        ceilings::measure(options.quick).map_err(|error| screen::warn(format!("no bandwidth is told: {error:#}"))).ok();
     let mut exercises = Vec::new();
     for (exercise, candidates) in &subjects {
         exercises.push(one(&checker, exercise, candidates, out, &mut progress));
     }
     drop(progress);
     let command = if options.quick { "report --quick" } else { "report" };
-    Ok(begun.results(command, catalog, SEED, exercises))
+    Ok(Results { ceilings, ..begun.results(command, catalog, SEED, exercises) })
 }
 
 fn one(
@@ -184,11 +188,10 @@ fn benched(
     programs: &[(Subject, PathBuf)],
 ) -> Result<(Option<Curves>, Vec<Failure>)> {
     let labelled: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
-    let samples = if checker.quick { 10 } else { 12 };
-    let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, samples)?;
+    let sampling = if checker.quick { Sampling::QUICK } else { Sampling::REPORT };
+    let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, sampling)?;
     let benched = curves::run_criterion(checker.catalog, series)?;
-    let curves = curves::read(&benched.folder(), exercise, &spec, checker.size(&spec), &benched.failures)?;
-    Ok((curves, benched.failures))
+    Ok((benched.curves(&spec)?, benched.failures))
 }
 
 /// What the report lacks. Only the learner's program can be to blame for that; the course's own is the course's fault.
@@ -224,7 +227,7 @@ fn remove_old(charts: &Path, drawn: impl Fn(&str) -> bool) -> Result<()> {
     let Ok(entries) = fs::read_dir(charts) else { return Ok(()) };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if ["-speedup.svg", "-timeline.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
+        if ["-speedup.svg", "-timeline.svg", "-weak.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}, a chart of an earlier report", path.display()))?;
         }
     }
@@ -257,7 +260,7 @@ mod tests {
     #[test]
     fn only_charts_of_an_earlier_report_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "mine.svg", "notes.txt"] {
+        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "b-weak.svg", "mine.svg", "notes.txt"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         remove_old(folder.path(), |name| name == "a-speedup.svg").unwrap();

@@ -8,25 +8,23 @@ use lab::{
 };
 
 use super::{
-    TAKES, anchor, capital, evidence,
+    TAKES, anchor, capital, curves, evidence,
     html::{Cell, badge, beside, command, table},
     name, points_of,
 };
 use crate::{
     chart::{
-        Layout, interleaving,
-        measured::{Measured, Missing, Speedups, Time},
-        number, speedup,
+        Layout, interleaving, number, speedup,
         text::escape,
         timeline::{self, Timeline},
     },
     explain,
-    results::{CheckResult, Curves, ExerciseResult, Results, SubjectResult, TraceResult, Verdict},
+    results::{CheckResult, ExerciseResult, Results, SubjectResult, TraceResult, Verdict},
 };
 
 /// Appends the section of one exercise.
 pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, timeline: Option<&Timeline>) {
-    let ExerciseResult { path, title, kind, summary, subjects, curves, trace, notes } = exercise;
+    let ExerciseResult { path, title, kind, summary, subjects, trace, notes, .. } = exercise;
     let (id, name) = (anchor(path), name(path));
     write!(
         page,
@@ -39,8 +37,8 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
     )
     .expect(TAKES);
     // Where nobody was benched, nothing says what the exercise's threads are; most are threads.
-    let axis = curves.as_ref().map_or(Axis::Threads, |curves| curves.axis);
-    curve(page, exercise, curves.as_ref(), results.machine.cores);
+    let axis = exercise.curves.as_ref().map_or(Axis::Threads, |curves| curves.axis);
+    curves::section(page, exercise, results);
     for note in notes {
         writeln!(page, "<p class=\"note\">{} {}</p>", badge(note.verdict, &note.verdict.to_string()), escape(&note.what))
             .expect(TAKES);
@@ -61,68 +59,8 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
 }
 
 /// What is not there, and the command that makes it.
-fn missing(page: &mut String, what: &str, make: &str, does: &str) {
+pub fn missing(page: &mut String, what: &str, make: &str, does: &str) {
     writeln!(page, "<p class=\"missing\">{} {} {}.</p>", escape(what), command(make), escape(does)).expect(TAKES);
-}
-
-fn curve(page: &mut String, exercise: &ExerciseResult, curves: Option<&Curves>, cores: usize) {
-    let make = format!("cargo xtask bench {}", name(&exercise.path));
-    let Some(curves) = curves else {
-        return missing(page, "No run times are in this report.", &make, "measures them");
-    };
-    let draw = |layout| speedup::draw(&exercise.path, curves, cores, layout);
-    match (draw(Layout::Wide), draw(Layout::Narrow), Speedups::new(curves)) {
-        (Ok(wide), Ok(narrow), Ok(speedups)) => {
-            let id = format!("{}-speedup", anchor(&exercise.path));
-            write!(page, "<figure>\n{}{}</figure>\n", wide.inline(&id), narrow.inline(&id)).expect(TAKES);
-            write!(page, "<details>\n<summary>The numbers of this chart</summary>\n{}</details>\n", numbers(curves, &speedups))
-                .expect(TAKES);
-        }
-        (Err(Missing::Baseline), ..) => {
-            missing(page, "The sequential program has no usable run time, so there is no speedup.", &make, "measures it");
-        }
-        _ => missing(page, "Only the sequential program was measured.", &make, "measures everybody"),
-    }
-}
-
-/// The chart as a table.
-fn numbers(curves: &Curves, speedups: &Speedups) -> String {
-    let head = ["", speedup::unit(curves.axis), "median time", "speedup", "95 % interval", "runs"].map(str::to_owned);
-    let mut rows = vec![vec![
-        Cell::text("sequential".into()),
-        Cell::number("\u{2013}".into()),
-        Cell::number(number::seconds(speedups.baseline.median)),
-        Cell::number("1\u{d7}".into()),
-        Cell::number("\u{2013}".into()),
-        Cell::number(runs(&speedups.baseline)),
-    ]];
-    for contender in speedups.contenders.iter().rev() {
-        rows.extend(contender.points.iter().map(|point| {
-            let Measured { threads, time, speedup, interval } = point;
-            vec![
-                Cell::text(escape(&contender.name)),
-                Cell::number(number::count(*threads as u64)),
-                Cell::number(number::seconds(time.median)),
-                Cell::number(number::times(*speedup)),
-                Cell::number(interval.map_or_else(
-                    || "too few runs".into(),
-                    |[low, high]| format!("{} to {}", number::times(low), number::times(high)),
-                )),
-                Cell::number(runs(time)),
-            ]
-        }));
-    }
-    table("numbers", &head, &rows)
-}
-
-fn runs(time: &Time) -> String {
-    let runs = number::count(time.samples.len() as u64);
-    match time.dropped {
-        0 => runs,
-        dropped => {
-            format!("{runs} (and {} that {} no time)", number::count(dropped as u64), if dropped == 1 { "is" } else { "are" })
-        }
-    }
 }
 
 fn checks(page: &mut String, subject: &SubjectResult, axis: Axis, id: &str) {

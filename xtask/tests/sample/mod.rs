@@ -12,8 +12,8 @@ use serde_json::json;
 use xtask::{
     chart::timeline::{Row, Slice, Timeline},
     results::{
-        CaseResult, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Load, Machine, Pair, Point, Record, Results,
-        Span, Speed, Subject, SubjectResult, TraceResult, Verdict,
+        Bandwidth, CaseResult, Ceilings, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Load, Machine, Pair,
+        Point, Record, Results, Span, Speed, Subject, SubjectResult, TraceResult, Verdict, Weak,
     },
 };
 
@@ -36,7 +36,16 @@ pub fn results(cores: usize) -> Results {
         },
         seed: 1,
         exercises: vec![spin_lock(cores), process_pool(cores), crawler(), merge_sort(cores), word_count()],
+        ceilings: Some(ceilings(cores)),
     }
+}
+
+/// A memory that one core nearly keeps busy.
+fn ceilings(cores: usize) -> Ceilings {
+    let places = places(cores).into_iter().filter(|p| *p <= cores);
+    let rate = |p: usize| 9.8e9 * p as f64 / (1.0 + 0.38 * (p as f64 - 1.0));
+    let bandwidth = places.map(|threads| Bandwidth { threads, samples: samples(rate(threads), 10, threads as u64) }).collect();
+    Ceilings { array: 128 << 20, cache: Some(32 << 20), bandwidth, in_cache: 91.5e9 }
 }
 
 /// The parsed traces of the report.
@@ -62,8 +71,11 @@ pub fn samples(around: f64, count: usize, salt: u64) -> Vec<f64> {
 
 /// A contender's points out of places and times.
 pub fn points(count: usize, times: &[(usize, f64)]) -> Vec<Point> {
-    let point =
-        |&(threads, time): &(usize, f64)| Point { threads, samples: samples(time, count, threads as u64 * 31 + count as u64) };
+    let point = |&(threads, time): &(usize, f64)| Point {
+        threads,
+        samples: samples(time, count, threads as u64 * 31 + count as u64),
+        per_process: 0,
+    };
     times.iter().map(point).collect()
 }
 
@@ -73,8 +85,19 @@ fn scaled(time: f64, serial: f64, cores: usize, places: &[usize]) -> Vec<(usize,
     places.iter().map(|&p| (p, at(p))).collect()
 }
 
+/// The same points, from processes that gave so many samples each.
+fn apart(mut points: Vec<Point>, per_process: usize) -> Vec<Point> {
+    points.iter_mut().for_each(|point| point.per_process = per_process);
+    points
+}
+
 fn places(cores: usize) -> Vec<usize> {
     [1, 2, 4, 8, 16].into_iter().filter(|p| *p <= 2 * cores).collect()
+}
+
+/// As in a full report: with points enough for a fit where there are cores enough.
+fn dense(cores: usize) -> Vec<usize> {
+    [1, 2, 3, 4, 6, 8, 16].into_iter().filter(|p| *p < cores || [cores, 2 * cores].contains(p)).collect()
 }
 
 fn check(check: &str, verdict: Verdict, (points, max_points): (f64, f64), summary: &str, cases: Vec<CaseResult>) -> CheckResult {
@@ -229,6 +252,7 @@ fn spin_lock(cores: usize) -> ExerciseResult {
                 ),
                 ("std".into(), points(20, &places.iter().map(|&p| (p, 0.061 + 0.024 * (p as f64).log2())).collect::<Vec<_>>())),
             ]),
+            weak: None,
         }),
         trace: None,
         notes: Vec::new(),
@@ -264,9 +288,11 @@ fn process_pool(cores: usize) -> ExerciseResult {
             size_unit: "tasks".into(),
             axis: Axis::Processes,
             contenders: BTreeMap::from([
-                ("baseline".into(), points(15, &[(1, 0.412)])),
-                ("reference".into(), points(15, &scaled(0.431, 0.05, cores, &places(cores)))),
+                ("baseline".into(), apart(points(14, &[(1, 0.412)]), 2)),
+                ("reference".into(), apart(points(14, &scaled(0.431, 0.05, cores, &places(cores))), 2)),
             ]),
+            // Larger numbers take longer.
+            weak: weak(64, cores, 0.412, 1.4, 0.05),
         }),
         trace: Some(TraceResult { file: "traces/process_pool.json".into(), subject: Subject::Reference, threads: 2 }),
         notes: Vec::new(),
@@ -342,14 +368,28 @@ fn crawler() -> ExerciseResult {
                 ("yours".into(), points(10, &flights(2.7, 0.21))),
                 ("reqwest + tokio".into(), points(10, &flights(2.62, 0.045))),
             ]),
+            weak: None,
         }),
         trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8 }),
         notes: Vec::new(),
     }
 }
 
+/// Weak scaling of a program whose sequential time at `size` is `time`, and that grows so much faster than the size; none on
+/// one core.
+fn weak(size: u64, cores: usize, time: f64, growth: f64, serial: f64) -> Option<Weak> {
+    let each = time / cores as f64 / growth;
+    let times: Vec<_> =
+        places(cores).into_iter().filter(|p| *p <= cores).map(|p| (p, each * (1.0 + serial * p as f64))).collect();
+    let contenders = BTreeMap::from([
+        ("baseline".into(), apart(points(14, &[(1, each)]), 2)),
+        ("reference".into(), apart(points(14, &times), 2)),
+    ]);
+    (cores > 1).then(|| Weak { size: size / cores as u64, contenders })
+}
+
 fn merge_sort(cores: usize) -> ExerciseResult {
-    let places = places(cores);
+    let places = dense(cores);
     ExerciseResult {
         path: "algorithms/merge_sort".into(),
         title: "Merge sort, and why the merge must be parallel too".into(),
@@ -395,11 +435,12 @@ fn merge_sort(cores: usize) -> ExerciseResult {
             size_unit: "keys".into(),
             axis: Axis::Threads,
             contenders: BTreeMap::from([
-                ("baseline".into(), points(30, &[(1, 0.182)])),
-                ("reference".into(), points(30, &scaled(0.186, 0.02, cores, &places))),
-                ("rayon".into(), points(24, &scaled(0.184, 0.03, cores, &places))),
-                ("yours".into(), points(15, &scaled(0.191, 0.22, cores, &places))),
+                ("baseline".into(), apart(points(30, &[(1, 0.182)]), 1)),
+                ("reference".into(), apart(points(30, &scaled(0.186, 0.02, cores, &places)), 1)),
+                ("rayon".into(), apart(points(24, &scaled(0.184, 0.03, cores, &places)), 1)),
+                ("yours".into(), apart(points(15, &scaled(0.191, 0.22, cores, &places)), 1)),
             ]),
+            weak: weak(4_194_304, cores, 0.182, 1.04, 0.06),
         }),
         trace: Some(TraceResult { file: "traces/merge_sort.json".into(), subject: Subject::Yours, threads: 2 }),
         notes: Vec::new(),
