@@ -4,7 +4,7 @@
 
 mod evidence;
 mod exercise;
-mod html;
+pub(crate) mod html;
 
 use std::{collections::BTreeMap, fmt::Write};
 
