@@ -84,8 +84,8 @@ pub struct Extent {
 impl Extent {
     /// The whole study, in about 40 minutes on two cores.
     pub fn full() -> Self {
-        let slower = vec![(1.2, 10), (1.5, 60), (2.0, 10)];
-        Self { quick: false, same: 250, slower, budget: 2.0, keys: 1 << 22, runs: 20, rounds: 100 }
+        let slower = vec![(1.2, 8), (1.5, 48), (2.0, 8)];
+        Self { quick: false, same: 250, slower, budget: 1.8, keys: 1 << 22, runs: 20, rounds: 100 }
     }
 
     /// The same questions with fewer samples, in about two minutes.
@@ -98,8 +98,8 @@ impl Extent {
     /// and the baseline take a third of a second besides; the counts and rounds as much as they were seen to take.
     pub fn most_seconds(&self) -> f64 {
         let gradings = self.gradings() as f64 * (self.budget + 0.35);
-        let sorts = (Which::ALL.len() * self.runs * self.keys) as f64 * 1e-6;
-        gradings + sorts + self.rounds as f64 * 0.4
+        let sorts = (Which::ALL.len() * self.runs * self.keys) as f64 * 1.2e-6;
+        gradings + sorts + self.rounds as f64 * 0.5
     }
 
     /// Gradings in all.

@@ -22,6 +22,9 @@ const SMALL: f64 = 11.0;
 /// From row to row, in pixels.
 const ROW: f64 = 17.0;
 
+/// Above the first row of a group.
+const GAP: f64 = 8.0;
+
 /// What a string takes is never refused.
 const TAKES: &str = "a string takes everything";
 
@@ -105,9 +108,11 @@ pub fn wrong_fails(study: &Study, layout: Layout) -> Option<Chart> {
         .collect();
     let highest = groups.iter().flat_map(|(_, rows)| rows).map(|(_, count)| count.interval()[1]).fold(0.01, f64::max);
     let axis = Axis::new(&sheet, highest);
-    let (top, count) = (sheet.y, groups.len());
-    for (index, (load, rows)) in groups.into_iter().enumerate() {
-        sheet.y += 6.0;
+    let rows_in_all: usize = groups.iter().map(|(_, rows)| rows.len() + 1).sum();
+    let bottom = sheet.y + rows_in_all as f64 * ROW + groups.len() as f64 * GAP;
+    axis.draw(&mut sheet, bottom);
+    for (load, rows) in groups {
+        sheet.y += GAP;
         let place = (sheet.side, sheet.y);
         sheet.canvas.text(&load.to_string(), place, SMALL, true, Role::Ink, "start");
         sheet.y += ROW;
@@ -115,9 +120,8 @@ pub fn wrong_fails(study: &Study, layout: Layout) -> Option<Chart> {
             share_row(&mut sheet, &axis, rule, count);
             write!(description, "{load}, {rule}: {}. ", count.told()).expect(TAKES);
         }
-        sheet.y += if index + 1 < count { 4.0 } else { 0.0 };
     }
-    axis.draw(&mut sheet, top);
+    sheet.y = bottom + 10.0;
     Some(sheet.finish(finding, description.trim_end().to_owned()))
 }
 
@@ -143,23 +147,22 @@ impl Axis {
         self.left + (self.right - self.left) * share / self.highest
     }
 
-    /// Hairlines from `top` on, and the numbers below.
-    fn draw(&self, sheet: &mut Sheet, top: f64) {
-        let bottom = sheet.y - 4.0;
-        sheet.y += 10.0;
+    /// Hairlines down to `bottom`, and the numbers below.
+    fn draw(&self, sheet: &mut Sheet, bottom: f64) {
+        let top = sheet.y;
         for tick in 0..=(self.highest / self.step).round() as u32 {
             let share = f64::from(tick) * self.step;
             let x = self.at(share);
-            sheet.line((x, top), (x, bottom), Role::Grid, "stroke-width=\"1\"");
+            sheet.line((x, top), (x, bottom - 10.0), Role::Grid, "stroke-width=\"1\"");
             let said = format!("{} %", trimmed(share * 100.0));
-            sheet.small(&said, (x, bottom + 13.0), Role::Muted, "middle");
+            sheet.small(&said, (x, bottom + 4.0), Role::Muted, "middle");
         }
     }
 }
 
 /// The widest value of a row.
 fn sample_value(layout: Layout) -> &'static str {
-    if layout == Layout::Wide { "0.88 % (888 of 888)" } else { "0.88 %" }
+    if layout == Layout::Wide { "0.88 % (888 of 888)" } else { "too few runs" }
 }
 
 fn share_row(sheet: &mut Sheet, axis: &Axis, rule: Rule, count: Count) {
@@ -175,7 +178,11 @@ fn share_row(sheet: &mut Sheet, axis: &Axis, rule: Rule, count: Count) {
         sheet.dot((axis.at(count.share()), y), 4.0, &format!("{inside} {} stroke-width=\"2\"", stroke_only(role)));
     }
     let share = percent(count.share());
-    let said = if sheet.layout == Layout::Wide { format!("{share} ({} of {})", count.hits, count.of) } else { share };
+    let said = match sheet.layout {
+        _ if count.of == 0 => "too few runs".into(),
+        Layout::Wide => format!("{share} ({} of {})", count.hits, count.of),
+        Layout::Narrow => share,
+    };
     let place = (sheet.layout.width() - sheet.side, y);
     sheet.canvas.text(&said, place, SMALL, ours, if ours { role } else { Role::Muted }, "end");
     sheet.y += ROW;
@@ -196,14 +203,18 @@ pub fn outcomes(study: &Study, layout: Layout) -> Option<Chart> {
     if study.gradings.is_empty() {
         return None;
     }
-    let finding = format!(
-        "Of what could be measured, {} of {} right programs keep their points and {} of {} that work 1.5 times as much lose some",
-        number::count((right.of - right.hits) as u64),
-        number::count(right.of as u64),
-        number::count(slow.hits as u64),
-        number::count(slow.of as u64),
-    );
-    let below = "share of gradings by the work of the program over the reference's; what is not measurable costs no points";
+    let finding = if right.of + slow.of == 0 {
+        "The machine was too busy to measure anything, and nobody lost a point".to_owned()
+    } else {
+        format!(
+            "Of what could be measured, {} of {} right programs keep their points and {} of {} that work 1.5 times as much lose some",
+            number::count((right.of - right.hits) as u64),
+            number::count(right.of as u64),
+            number::count(slow.hits as u64),
+            number::count(slow.of as u64),
+        )
+    };
+    let below = "numbers of gradings: pass / not measurable, which costs no points / fail";
     let mut sheet = Sheet::new(&finding, below, layout);
     key(&mut sheet);
     let mut description = String::new();
@@ -211,7 +222,7 @@ pub fn outcomes(study: &Study, layout: Layout) -> Option<Chart> {
         if study.of(nominal, None).next().is_none() {
             continue;
         }
-        sheet.y += 6.0;
+        sheet.y += GAP;
         let heading = heading(study, nominal, layout);
         let place = (sheet.side, sheet.y);
         sheet.canvas.text(&heading, place, SMALL, true, Role::Ink, "start");
@@ -222,7 +233,6 @@ pub fn outcomes(study: &Study, layout: Layout) -> Option<Chart> {
             let [pass, free, fail] = counts;
             write!(description, "{nominal} times, {load}: {pass} pass, {free} not measurable, {fail} fail. ").expect(TAKES);
         }
-        sheet.y += 4.0;
     }
     Some(sheet.finish(finding, description.trim_end().to_owned()))
 }
@@ -260,7 +270,9 @@ impl Look {
         let outline = format!("M{l} {t}H{r}V{b}H{l}Z");
         match self {
             Self::Filled => sheet.canvas.shape(&outline, &Role::REFERENCE.fill()),
-            Self::Hollow => sheet.canvas.shape(&outline, &Role::Idle.fill()),
+            Self::Hollow => {
+                sheet.canvas.shape(&outline, &format!("{} {} stroke-width=\"1\"", Role::Panel.fill(), stroke_only(Role::Guide)));
+            }
             Self::Striped => {
                 sheet.canvas.shape(&outline, &Role::YOURS.fill());
                 let mut stripes = String::new();

@@ -92,7 +92,7 @@ fn noise(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCode> {
 ///
 /// # Errors
 /// If the folder cannot be written, or a program cannot be built or run.
-pub fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<Study> {
+pub(super) fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<Study> {
     let stored = out.join("results.json");
     fs::create_dir_all(out)
         .and_then(|()| tempfile::tempfile_in(out).map(drop))
@@ -107,11 +107,12 @@ pub fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<Study> {
     ));
     status("building the programs");
     let programs = Programs::build(catalog)?;
+    let runner = std::env::current_exe().context("cannot find this program")?;
     let mut clock = Clock { since: Instant::now(), before: study.seconds };
-    grade_all(&mut study, &programs, &mut clock, &stored)?;
+    grade_all(&mut study, &runner, &programs, &mut clock, &stored)?;
     if !study.counted() {
         let runs = study.extent.runs;
-        study.sorts = sorts::runs(&study.extent, study.seed, |run| {
+        study.sorts = sorts::runs(&runner, &study.extent, study.seed, |run| {
             if run % runs == 0 {
                 status(&format!("counting work and span, sort {} of 3", run / runs + 1));
             }
@@ -120,7 +121,7 @@ pub fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<Study> {
     }
     status("effective cores and the time on a core");
     while study.machine.schedstat && study.rounds.len() < study.extent.rounds {
-        match cores::round(study.seed, study.rounds.len())? {
+        match cores::round(&runner, study.seed, study.rounds.len())? {
             Some(round) => study.rounds.push(round),
             None => break,
         }
@@ -174,7 +175,7 @@ impl Clock {
     }
 }
 
-fn grade_all(study: &mut Study, programs: &Programs, clock: &mut Clock, stored: &Path) -> Result<()> {
+fn grade_all(study: &mut Study, runner: &Path, programs: &Programs, clock: &mut Clock, stored: &Path) -> Result<()> {
     let planned = schedule(&study.extent, study.seed);
     let (first, budget) = (study.gradings.len(), study.extent.budget);
     for (index, planned) in planned.iter().enumerate().skip(first) {
@@ -185,7 +186,7 @@ fn grade_all(study: &mut Study, programs: &Programs, clock: &mut Clock, stored: 
             let left = seconds(each * (study.extent.gradings() - index) as f64);
             status(&format!("[{index}/{}] gradings, about {left} left", study.extent.gradings()));
         }
-        study.gradings.push(grade(programs, *planned, budget)?);
+        study.gradings.push(grade(runner, programs, *planned, budget)?);
     }
     clock.keep(study, stored)
 }
@@ -200,7 +201,7 @@ fn draw(study: &Study, out: &Path) -> Result<()> {
 }
 
 /// What it shows, a line for each property.
-pub fn show(study: &Study) {
+pub(super) fn show(study: &Study) {
     say(bold(page::headline(study)));
     for property in study.properties() {
         say(format!("{}  {}: {}", screen::verdict(property.verdict, 14), property.name, property.says));

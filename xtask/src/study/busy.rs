@@ -4,6 +4,7 @@ use std::{
     fs,
     hint::black_box,
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -32,13 +33,13 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// Starts them, and waits until each of them computes.
+    /// Starts them, of the runner's own program `runner`, and waits until each of them computes.
     ///
     /// # Errors
     /// If one cannot be started.
-    pub fn start(load: Load, seed: u64) -> Result<Self> {
-        let count = if load == Load::None { 0 } else { load.cores().ceil() as u64 };
-        let groups = (0..count).map(|index| start_one(load == Load::Half, seed.wrapping_add(index)));
+    pub fn start(runner: &Path, load: Load, seed: u64) -> Result<Self> {
+        let count = load.cores().ceil() as u64;
+        let groups = (0..count).map(|index| start_one(runner, load == Load::Half, seed.wrapping_add(index)));
         Ok(Self { groups: groups.collect::<Result<_>>()? })
     }
 
@@ -48,9 +49,8 @@ impl Busy {
     }
 }
 
-fn start_one(bursts: bool, seed: u64) -> Result<Group> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut command = Command::new(program);
+fn start_one(runner: &Path, bursts: bool, seed: u64) -> Result<Group> {
+    let mut command = Command::new(runner);
     command.args(["study", "busy", "--seed", &seed.to_string()]);
     if bursts {
         command.arg("--bursts");

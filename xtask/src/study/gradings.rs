@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -79,12 +79,12 @@ fn built(catalog: &Catalog, candidate: &Candidate<'_>, name: &str) -> Result<Pat
 ///
 /// # Errors
 /// If a process cannot be run at all. What a program did wrong is the grading's own verdict, an error.
-pub fn grade(programs: &Programs, planned: Planned, budget: f64) -> Result<Grading> {
+pub fn grade(runner: &Path, programs: &Programs, planned: Planned, budget: f64) -> Result<Grading> {
     let Planned { program, nominal, load, seed } = planned;
     let (own, other) = (programs.find(program.exercise, nominal)?, programs.find(program.exercise, 1.0)?);
     let begin = Account::now();
     let started = Instant::now();
-    let busy = Busy::start(load, seed)?;
+    let busy = Busy::start(runner, load, seed)?;
     let compared = pairs(own, other, planned, budget);
     let before_load = Account::now();
     drop(busy);
@@ -118,7 +118,7 @@ pub fn grade(programs: &Programs, planned: Planned, budget: f64) -> Result<Gradi
 }
 
 /// Two processes, the baseline's digest, and the comparison: the steps of the check `speed`.
-fn pairs(own: &std::path::Path, other: &std::path::Path, planned: Planned, budget: f64) -> Result<Speed> {
+fn pairs(own: &Path, other: &Path, planned: Planned, budget: f64) -> Result<Speed> {
     let setup = Setup { size: planned.program.size, seed: planned.seed, threads: planned.program.threads };
     let mut opponent = Workload::start(other, None, &[], LIMIT)?;
     let digest = opponent.run("baseline", setup)?.digest;

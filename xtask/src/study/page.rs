@@ -24,14 +24,18 @@ const CHARTS: [(&str, Draw); 3] =
 pub fn headline(study: &Study) -> String {
     let (wrong, slow) = (study.wrong_fails(Rule::Paired, None), study.failed(1.5, None));
     let best = study.wrong_fails(Rule::BestOfFive, None);
-    format!(
-        "Right programs lose points in {} of {} gradings, by the best of five runs in {}; of programs that work 1.5 times as much, {} of {} measurable are caught",
+    let right = format!(
+        "Right programs lose points in {} of {} gradings, and by the best of five runs in {} of {}",
         number::count(wrong.hits as u64),
         number::count(wrong.of as u64),
         number::count(best.hits as u64),
-        number::count(slow.hits as u64),
-        number::count(slow.of as u64),
-    )
+        number::count(best.of as u64),
+    );
+    if study.failed(1.0, None).of + slow.of == 0 {
+        return format!("{right}; nothing could be measured, the machine was too busy");
+    }
+    let (caught, measured) = (number::count(slow.hits as u64), number::count(slow.of as u64));
+    format!("{right}; of programs that work 1.5 times as much, {caught} of {measured} measurable lose some")
 }
 
 /// The wide form of every chart as a file, by its name.
@@ -78,10 +82,10 @@ const SLOWER: &str = "The slower versions count the first 20 %, 50 % and all of 
     How many times as long that takes is measured, as the median of the clean pairs without load. At 1.2 times the work the truth is the limit itself, \
     and who is in doubt keeps the points. Gradings of two threads have no clean pairs where another program never rests: then the answer is that there is none.";
 
-const SORTS: &str = "Three merge sorts, each counted at 1 to 7 threads while two processes keep the cores busy. On two cores their times can hardly be told \
+const SORTS: &str = "Three merge sorts, each counted at 1 to 7 threads while another process keeps a core busy. On two cores their times can hardly be told \
     apart; the counts are the same in every run, to the last unit.";
 
-const CORES: &str = "Threads that never sleep compute for 0.2 s under a load drawn by lot. Effective cores are read off the time that they stood in the \
+const CORES: &str = "From 1 to twice as many threads as there are cores compute for 0.4 s, without ever sleeping, under a load drawn by lot. Effective cores are read off the time that they stood in the \
     scheduler's queue, as for every verdict on speed; the truth is the time that the kernel says they were on a core, over the length of the run.";
 
 fn section(page: &mut String, title: &str, method: &str, html: &str) {
@@ -158,7 +162,7 @@ fn counted(count: Count) -> Cell {
         return Cell::number("none".into());
     }
     Cell::number(format!(
-        "{} of {}<br><small>{}<br>{} to {}</small>",
+        "{} of {}<br/><small>{}<br/>{} to {}</small>",
         count.hits,
         count.of,
         percent(count.share()),
@@ -189,7 +193,7 @@ fn outcome_table(study: &Study) -> String {
             });
             let lost = study.mean_lost(nominal).map_or(String::new(), |lost| format!("; mean share lost {}", percent(lost)));
             [
-                by_load(format!("{nominal} times the work, failed of the measurable<br><small>{time}{lost}</small>"), |load| {
+                by_load(format!("{nominal} times the work, failed of the measurable<br/><small>{time}{lost}</small>"), |load| {
                     study.failed(nominal, load)
                 }),
                 by_load(format!("{nominal} times the work, not measurable"), |load| study.not_measurable(nominal, load)),

@@ -2,9 +2,13 @@
 //! effective cores are held against.
 
 use std::{
-    fs,
+    fs, hint,
     process::ExitCode,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -16,9 +20,17 @@ use super::busy::spin_until;
 /// Where this is set, the runner is this workload: a workload takes no arguments by which it could be told.
 pub const VARIABLE: &str = "RACECOURSE_SPINNING";
 
-/// Threads that wait for the end of a run to be named, spin until then, and answer with their nanoseconds on a core.
+/// When a run ends: all threads are past this time. Whoever is there first computes on until the last has been on a core.
+#[derive(Clone)]
+struct End {
+    time: Instant,
+    /// Threads that are not there yet. It orders nothing but itself.
+    missing: Arc<AtomicUsize>,
+}
+
+/// Threads that wait for the end of a run to be named, compute until then, and answer with their nanoseconds on a core.
 struct Spinning {
-    threads: Vec<(Sender<Instant>, Receiver<u64>)>,
+    threads: Vec<(Sender<End>, Receiver<u64>)>,
     length: Duration,
 }
 
@@ -32,8 +44,8 @@ impl Workload for Spinning {
             size_unit: "milliseconds".into(),
             cost_unit: None,
             axis: Axis::Threads,
-            quick: 200,
-            full: 200,
+            quick: 400,
+            full: 400,
         }
     }
 
@@ -48,10 +60,11 @@ impl Workload for Spinning {
     }
 
     fn submission(&self, (): ()) -> u64 {
-        let end = Instant::now() + self.length;
+        let missing = Arc::new(AtomicUsize::new(self.threads.len()));
+        let end = End { time: Instant::now() + self.length, missing };
         for (begin, _) in &self.threads {
             // A thread that is gone answers nothing either, and the time on a core is too short: it shows.
-            let _gone = begin.send(end);
+            let _gone = begin.send(end.clone());
         }
         self.threads.iter().filter_map(|(_, answer)| answer.recv().ok()).sum()
     }
@@ -63,13 +76,17 @@ impl Workload for Spinning {
 }
 
 /// The thread outlives the run, and with it what the system says about it.
-fn start() -> (Sender<Instant>, Receiver<u64>) {
-    let (begin, ends) = mpsc::channel();
+fn start() -> (Sender<End>, Receiver<u64>) {
+    let (begin, ends) = mpsc::channel::<End>();
     let (answers, answer) = mpsc::channel();
     thread::spawn(move || {
         while let Ok(end) = ends.recv() {
             let before = on_a_core();
-            spin_until(end);
+            spin_until(end.time);
+            end.missing.fetch_sub(1, Ordering::Relaxed);
+            while end.missing.load(Ordering::Relaxed) > 0 {
+                hint::spin_loop();
+            }
             // The account is brought up to date where a thread gives its core away.
             thread::yield_now();
             if answers.send(on_a_core().saturating_sub(before)).is_err() {
