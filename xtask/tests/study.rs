@@ -364,6 +364,7 @@ fn the_title_says_what_was_counted() {
     let study = spoilt(Extent::full(), 1.0, 3, Verdict::Fail);
     let titles =
         [chart::study::wrong_fails, chart::study::outcomes].map(|draw| draw(&study, Layout::Wide).expect("a chart").finding);
+    let titles = titles.map(|title| title.replace('\u{a0}', " "));
     assert!(
         titles[0].starts_with("Compared with itself, a program loses points in 3 of 1,000 gradings by clean pairs"),
         "{titles:?}"

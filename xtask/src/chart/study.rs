@@ -92,21 +92,22 @@ pub fn wrong_fails(study: &Study, layout: Layout) -> Option<Chart> {
     }
     let (best, single) = (study.wrong_fails(Rule::BestOfFive, None), study.wrong_fails(Rule::Single, None));
     let finding = format!(
-        "Compared with itself, a program loses points in {} of {} gradings by clean pairs; by the best of 5 runs in {}, by a single run in {}",
-        number::count(ours.hits as u64),
-        number::count(ours.of as u64),
-        number::count(best.hits as u64),
-        number::count(single.hits as u64),
+        "Compared with itself, a program loses points in {} gradings by clean pairs; by the best of 5 runs in {}, by a single run in {}",
+        of(ours),
+        of(best),
+        of(single),
     );
-    let below = "share of right programs that lose points at a limit of 1.2 times, on the same runs; bars: exact 95 % intervals";
+    let below = "share of right programs that lose points at a limit of 1.2 times, on the same runs; lines: exact 95 % intervals";
     let mut sheet = Sheet::new(&finding, below, layout);
     let mut description = String::new();
-    let groups: Vec<(Load, Vec<(Rule, Count)>)> = Load::ALL
-        .into_iter()
-        .map(|load| (load, Rule::ALL.map(|rule| (rule, study.wrong_fails(rule, Some(load)))).into()))
-        .filter(|(_, rows): &(Load, Vec<(Rule, Count)>)| rows[0].1.of > 0)
-        .collect();
-    let highest = groups.iter().flat_map(|(_, rows)| rows).map(|(_, count)| count.interval()[1]).fold(0.01, f64::max);
+    let groups: Vec<(Load, Vec<Row>)> =
+        Load::ALL.into_iter().map(|load| (load, rows_of(study, load))).filter(|(_, rows)| rows[0].count.of > 0).collect();
+    let highest = groups
+        .iter()
+        .flat_map(|(_, rows)| rows)
+        .filter(|row| row.count.of > 0)
+        .map(|row| row.count.interval()[1])
+        .fold(0.01, f64::max);
     let axis = Axis::new(&sheet, highest);
     let rows_in_all: usize = groups.iter().map(|(_, rows)| rows.len() + 1).sum();
     let bottom = sheet.y + rows_in_all as f64 * ROW + groups.len() as f64 * GAP;
@@ -116,13 +117,33 @@ pub fn wrong_fails(study: &Study, layout: Layout) -> Option<Chart> {
         let place = (sheet.side, sheet.y);
         sheet.canvas.text(&load.to_string(), place, SMALL, true, Role::Ink, "start");
         sheet.y += ROW;
-        for (rule, count) in rows {
-            share_row(&mut sheet, &axis, rule, count);
-            write!(description, "{load}, {rule}: {}. ", count.told()).expect(TAKES);
+        for row in rows {
+            share_row(&mut sheet, &axis, &row);
+            write!(description, "{load}, {}: {}. ", row.name, row.count.told()).expect(TAKES);
         }
     }
     sheet.y = bottom + 10.0;
     Some(sheet.finish(finding, description.trim_end().to_owned()))
+}
+
+/// `3 of 1,000`, never broken into lines.
+fn of(count: Count) -> String {
+    format!("{}\u{a0}of\u{a0}{}", number::count(count.hits as u64), number::count(count.of as u64))
+}
+
+/// One rule under one load.
+struct Row {
+    name: String,
+    ours: bool,
+    count: Count,
+}
+
+/// Ours twice: of all gradings, as the others, and of those that could be measured.
+fn rows_of(study: &Study, load: Load) -> Vec<Row> {
+    let row = |rule: Rule| Row { name: rule.to_string(), ours: rule == Rule::Paired, count: study.wrong_fails(rule, Some(load)) };
+    let mut rows: Vec<Row> = Rule::ALL.map(row).into();
+    rows.insert(1, Row { name: "of measurable".into(), ours: true, count: study.failed(1.0, Some(load)) });
+    rows
 }
 
 /// Shares from nothing on, in pixels.
@@ -135,7 +156,7 @@ struct Axis {
 
 impl Axis {
     fn new(sheet: &Sheet, highest: f64) -> Self {
-        let label = text::width("a single run", SMALL, false) + 16.0;
+        let label = text::width("of measurable", SMALL, true) + 16.0;
         let value = text::width(sample_value(sheet.layout), SMALL, false) + 12.0;
         let most = if sheet.layout == Layout::Wide { 6.0 } else { 3.0 };
         let step = nice_step(highest / most);
@@ -165,11 +186,12 @@ fn sample_value(layout: Layout) -> &'static str {
     if layout == Layout::Wide { "0.88 % (888 of 888)" } else { "too few runs" }
 }
 
-fn share_row(sheet: &mut Sheet, axis: &Axis, rule: Rule, count: Count) {
-    let ours = rule == Rule::Paired;
+fn share_row(sheet: &mut Sheet, axis: &Axis, row: &Row) {
+    let Row { name, ours, count } = row;
+    let (ours, count) = (*ours, *count);
     let role = if ours { Role::REFERENCE } else { Role::YOURS };
     let y = sheet.y;
-    sheet.canvas.text(&rule.to_string(), (sheet.side + 6.0, y), SMALL, ours, if ours { role } else { Role::Muted }, "start");
+    sheet.canvas.text(name, (sheet.side + 6.0, y), SMALL, ours, if ours { role } else { Role::Muted }, "start");
     let [low, high] = count.interval();
     if count.of > 0 {
         sheet.line((axis.at(low), y), (axis.at(high), y), role, "stroke-width=\"2\"");
@@ -179,7 +201,7 @@ fn share_row(sheet: &mut Sheet, axis: &Axis, rule: Rule, count: Count) {
     }
     let share = percent(count.share());
     let said = match sheet.layout {
-        _ if count.of == 0 => "too few runs".into(),
+        _ if count.of == 0 => (if ours { "none" } else { "too few runs" }).into(),
         Layout::Wide => format!("{share} ({} of {})", count.hits, count.of),
         Layout::Narrow => share,
     };
@@ -207,11 +229,9 @@ pub fn outcomes(study: &Study, layout: Layout) -> Option<Chart> {
         "The machine was too busy to measure anything, and nobody lost a point".to_owned()
     } else {
         format!(
-            "Of what could be measured, {} of {} right programs keep their points and {} of {} that work 1.5 times as much lose some",
-            number::count((right.of - right.hits) as u64),
-            number::count(right.of as u64),
-            number::count(slow.hits as u64),
-            number::count(slow.of as u64),
+            "Of what could be measured, {} right programs keep their points and {} that work 1.5 times as much lose some",
+            of(Count { hits: right.of - right.hits, ..right }),
+            of(slow),
         )
     };
     let below = "numbers of gradings: pass / not measurable, which costs no points / fail";

@@ -102,7 +102,7 @@ enum Command {
     Study(study::Command),
     /// What this machine can and cannot check, and the command that mends it.
     Doctor,
-    /// What CI runs: format, lints, tests, the proof of every exercise, and of its memory orderings.
+    /// What CI runs: format, lints, tests, the proof of every exercise and of its memory orderings, and the quick noise study.
     Ci,
 }
 

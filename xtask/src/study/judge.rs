@@ -63,11 +63,10 @@ impl Count {
 
 /// `0.37 %`, `3.5 %`, `27 %`: the shares of a study are small, and two digits of them count.
 pub fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    match percent {
-        p if p == 0.0 || p >= 99.995 => format!("{p:.0} %"),
-        p if p < 1.0 || p >= 99.0 => format!("{p:.2} %"),
-        p if p < 10.0 || p >= 90.0 => format!("{p:.1} %"),
+    match share * 100.0 {
+        p if p == 0.0 || p == 100.0 => format!("{p:.0} %"),
+        p if !(1.0..99.0).contains(&p) => format!("{p:.2} %"),
+        p if !(10.0..90.0).contains(&p) => format!("{p:.1} %"),
         p => format!("{p:.0} %"),
     }
 }

@@ -220,7 +220,10 @@ fn loads_table(study: &Study) -> String {
         ]
     };
     let head = ["load", "gradings", "cores that it had", "cores that others had"].map(String::from);
-    format!("<h4>The load that was really there</h4>\n{}", table("study", &head, &Load::ALL.map(row)))
+    format!(
+        "<h4>The load that was really there</h4>\n{}<p class=\"note\">Of the time of a whole grading, its start included; what others had comes on top.</p>\n",
+        table("study", &head, &Load::ALL.map(row))
+    )
 }
 
 fn sorts_table(study: &Study) -> String {
