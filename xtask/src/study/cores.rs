@@ -10,8 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use super::{Load, Round, busy::Busy, spinning};
 use crate::{check::cores, driver::Workload, measure::effective_cores};
 
-/// How long the threads of a round compute, in milliseconds: many times the slices of time that a scheduler gives. A thread
-/// that has ended while another is still in the queue sleeps that long, and effective cores cannot see it.
+/// How long the threads of a round compute, in milliseconds: many times the slices of time that a scheduler gives.
 const LENGTH: u64 = 400;
 
 /// One round with as many threads and under the load that the lot gives; `None` where the system does not tell of waits.

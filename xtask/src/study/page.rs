@@ -85,8 +85,10 @@ const SLOWER: &str = "The slower versions count the first 20 %, 50 % and all of 
 const SORTS: &str = "Three merge sorts, each counted at 1 to 7 threads while another process keeps a core busy. On two cores their times can hardly be told \
     apart; the counts are the same in every run, to the last unit.";
 
-const CORES: &str = "From 1 to twice as many threads as there are cores compute for 0.4 s, without ever sleeping, under a load drawn by lot. Effective cores are read off the time that they stood in the \
-    scheduler's queue, as for every verdict on speed; the truth is the time that the kernel says they were on a core, over the length of the run.";
+const CORES: &str = "From 1 to twice as many threads as there are cores compute for 0.4 s, without ever sleeping, under a load drawn by lot. \
+    Effective cores are read off the time that they stood in the scheduler's queue, as for every verdict on speed; the truth is the time that the \
+    kernel says they were on a core, over the length of the run. A wait is told when it is over: that of a thread which stands in the queue at the \
+    very end is missing, so that effective cores are rather too high than too low.";
 
 fn section(page: &mut String, title: &str, method: &str, html: &str) {
     writeln!(

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{self, Receiver, Sender},
     },
     thread,
@@ -20,23 +20,29 @@ use super::busy::spin_until;
 /// Where this is set, the runner is this workload: a workload takes no arguments by which it could be told.
 pub const VARIABLE: &str = "RACECOURSE_SPINNING";
 
-/// When a run ends: all threads are past this time. Whoever is there first computes on until the last has been on a core.
+/// One run, as its threads see it.
 #[derive(Clone)]
-struct End {
-    time: Instant,
-    /// Threads that are not there yet. It orders nothing but itself.
+struct Run {
+    /// It is over when every thread has been on a core after this time.
+    end: Instant,
+    /// Threads that have not. It orders nothing but itself.
     missing: Arc<AtomicUsize>,
+    /// Whoever is the last says so here.
+    over: Sender<()>,
+    /// Set when the run is over and has been told of: until then nobody sleeps. It orders nothing but itself.
+    stop: Arc<AtomicBool>,
 }
 
-/// Threads that wait for the end of a run to be named, compute until then, and answer with their nanoseconds on a core.
+/// Threads that wait for a run, compute until it is stopped, and answer with their nanoseconds on a core.
 struct Spinning {
-    threads: Vec<(Sender<End>, Receiver<u64>)>,
+    threads: Vec<(Sender<Run>, Receiver<u64>)>,
     length: Duration,
+    stop: Arc<AtomicBool>,
 }
 
 impl Workload for Spinning {
     type Input = ();
-    type Output = u64;
+    type Output = ();
 
     fn spec() -> Spec {
         Spec {
@@ -50,41 +56,50 @@ impl Workload for Spinning {
     }
 
     fn prepare(setup: &Setup) -> Self {
-        Self { threads: (0..setup.threads).map(|_| start()).collect(), length: Duration::from_millis(setup.size) }
+        let threads = (0..setup.threads).map(|_| start()).collect();
+        Self { threads, length: Duration::from_millis(setup.size), stop: Arc::default() }
     }
 
     fn input(&self) {}
 
-    fn baseline(&self, (): ()) -> u64 {
-        0
+    fn baseline(&self, (): ()) {
+        self.submission(());
     }
 
-    fn submission(&self, (): ()) -> u64 {
+    fn submission(&self, (): ()) {
+        self.stop.store(false, Ordering::Relaxed);
         let missing = Arc::new(AtomicUsize::new(self.threads.len()));
-        let end = End { time: Instant::now() + self.length, missing };
+        let (over, is_over) = mpsc::channel();
+        let run = Run { end: Instant::now() + self.length, missing, over, stop: Arc::clone(&self.stop) };
         for (begin, _) in &self.threads {
             // A thread that is gone answers nothing either, and the time on a core is too short: it shows.
-            let _gone = begin.send(end.clone());
+            let _gone = begin.send(run.clone());
         }
-        self.threads.iter().filter_map(|(_, answer)| answer.recv().ok()).sum()
+        drop(run);
+        let _none_left = is_over.recv();
     }
 
-    /// What came out is a number already: the nanoseconds on a core, over all threads.
-    fn digest(&self, nanoseconds: &u64) -> u64 {
-        *nanoseconds
+    /// What comes out is a number already: the nanoseconds on a core, over all threads. They are asked for only now, when the
+    /// end of the run has been told: a thread that had answered before would have slept while others were still in the queue.
+    fn digest(&self, (): &()) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.iter().filter_map(|(_, answer)| answer.recv().ok()).sum()
     }
 }
 
 /// The thread outlives the run, and with it what the system says about it.
-fn start() -> (Sender<End>, Receiver<u64>) {
-    let (begin, ends) = mpsc::channel::<End>();
+fn start() -> (Sender<Run>, Receiver<u64>) {
+    let (begin, runs) = mpsc::channel::<Run>();
     let (answers, answer) = mpsc::channel();
     thread::spawn(move || {
-        while let Ok(end) = ends.recv() {
+        while let Ok(run) = runs.recv() {
             let before = on_a_core();
-            spin_until(end.time);
-            end.missing.fetch_sub(1, Ordering::Relaxed);
-            while end.missing.load(Ordering::Relaxed) > 0 {
+            spin_until(run.end);
+            if run.missing.fetch_sub(1, Ordering::Relaxed) == 1 {
+                // Nobody waits where the process is about to end.
+                let _nobody = run.over.send(());
+            }
+            while !run.stop.load(Ordering::Relaxed) {
                 hint::spin_loop();
             }
             // The account is brought up to date where a thread gives its core away.
