@@ -94,7 +94,7 @@ impl Extent {
         Self { quick: true, same: 10, slower, budget: 1.5, keys: 1 << 18, runs: 20, rounds: 20 }
     }
 
-    /// The most that it can take, in seconds: every grading uses up its budget. Starting two processes, making their input
+    /// The most that it takes on a machine that does nothing else, in seconds: every grading uses up its budget. Starting two processes, making their input
     /// and the baseline take a third of a second besides; the counts and rounds as much as they were seen to take.
     pub fn most_seconds(&self) -> f64 {
         let gradings = self.gradings() as f64 * (self.budget + 0.35);

@@ -99,7 +99,7 @@ pub(super) fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<S
         .with_context(|| format!("cannot write in {}; choose another folder with --out", out.display()))?;
     let mut study = begin(catalog, options, &stored);
     say(format!(
-        "{} gradings, {} counts, {} rounds: {} at the most",
+        "{} gradings, {} counts, {} rounds: up to {} on a machine that does nothing else",
         study.extent.gradings(),
         study.extent.runs * crate::study::Which::ALL.len(),
         study.extent.rounds,

@@ -103,12 +103,13 @@ pub fn spin_until(end: Instant) {
     }
 }
 
-/// The time on cores so far, in ticks: of the whole machine, and of this process and its children that have ended.
+/// The time on cores so far, in ticks: of the whole machine, of this process, and of its children that have ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Account {
     when: Instant,
     machine: f64,
     own: f64,
+    children: f64,
 }
 
 impl Account {
@@ -121,19 +122,20 @@ impl Account {
         let machine = [0, 1, 2, 5, 6, 7].iter().filter_map(|field| cpu.get(*field)).sum();
         let own = fs::read_to_string("/proc/self/stat").ok()?;
         // The name, in parentheses, may hold anything. Behind it the state, then utime, stime, cutime, cstime from the 12th on.
-        let own: Vec<f64> = own.rsplit_once(')')?.1.split_whitespace().skip(11).take(4).filter_map(|f| f.parse().ok()).collect();
-        Some(Self { when: Instant::now(), machine, own: own.iter().sum() })
+        let times = own.rsplit_once(')')?.1.split_whitespace().skip(11).map_while(|field| field.parse::<f64>().ok());
+        let [user, system, childrens_user, childrens_system] = times.take(4).collect::<Vec<_>>().try_into().ok()?;
+        Some(Self { when: Instant::now(), machine, own: user + system, children: childrens_user + childrens_system })
     }
 
     /// Cores that others than this process and its children have used since `before`.
     pub fn others_since(&self, before: &Self) -> f64 {
-        let others = (self.machine - before.machine) - (self.own - before.own);
-        (others / TICKS_A_SECOND / self.seconds_since(before)).max(0.0)
+        let ours = (self.own + self.children) - (before.own + before.children);
+        ((self.machine - before.machine - ours) / TICKS_A_SECOND / self.seconds_since(before)).max(0.0)
     }
 
-    /// Cores that this process and its children have used since `before`, of the time from `begin` on.
-    pub fn own_since(&self, before: &Self, begin: &Self) -> f64 {
-        (self.own - before.own) / TICKS_A_SECOND / self.seconds_since(begin)
+    /// Cores that those children have used that ended since `before`, spread over the time since `begin`.
+    pub fn children_since(&self, before: &Self, begin: &Self) -> f64 {
+        (self.children - before.children) / TICKS_A_SECOND / self.seconds_since(begin)
     }
 
     fn seconds_since(&self, before: &Self) -> f64 {

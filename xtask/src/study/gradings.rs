@@ -1,7 +1,7 @@
 //! One grading as `cargo xtask grade` makes it, of a program whose truth is known.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -43,7 +43,7 @@ impl Programs {
     pub fn build(catalog: &Catalog) -> Result<Self> {
         let mut programs = BTreeMap::new();
         let stage = Stage::open(catalog)?;
-        for name in PROGRAMS.map(|program| program.exercise) {
+        for name in BTreeSet::from(PROGRAMS.map(|program| program.exercise)) {
             let exercise = catalog.find(name)?;
             let reference = catalog.reference(exercise);
             let reference = reference.with_context(|| format!("solutions/{} is not there: nothing to grade", exercise.path()))?;
@@ -90,8 +90,8 @@ pub fn grade(runner: &Path, programs: &Programs, planned: Planned, budget: f64) 
     drop(busy);
     let end = Account::now();
     let present = begin.zip(before_load).zip(end).map(|((begin, before), end)| {
-        // The load's time counts where it has ended, which is between the last two looks.
-        [end.own_since(&before, &begin), end.others_since(&begin)]
+        // The programs have ended before the second look, the load after it.
+        [end.children_since(&before, &begin), end.others_since(&begin)]
     });
     let mut grading = Grading {
         exercise: program.exercise.to_owned(),

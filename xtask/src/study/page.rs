@@ -80,7 +80,7 @@ pub fn render(study: &Study) -> String {
 
 const SLOWER: &str = "The slower versions count the first 20 %, 50 % and all of the text a second time and throw that away: real work, and a right output. \
     How many times as long that takes is measured, as the median of the clean pairs without load. At 1.2 times the work the truth is the limit itself, \
-    and who is in doubt keeps the points. Gradings of two threads have no clean pairs where another program never rests: then the answer is that there is none.";
+    and who is in doubt keeps the points. On two cores a program of two threads has no clean pairs where another one never rests: then the answer is that there is none.";
 
 const SORTS: &str = "Three merge sorts, each counted at 1 to 7 threads while another process keeps a core busy. On two cores their times can hardly be told \
     apart; the counts are the same in every run, to the last unit.";
