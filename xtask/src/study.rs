@@ -90,7 +90,7 @@ impl Extent {
 
     /// The same questions with fewer samples, in about two minutes.
     pub fn quick() -> Self {
-        let slower = vec![(1.2, 1), (1.5, 5), (2.0, 1)];
+        let slower = vec![(1.2, 1), (1.5, 6), (2.0, 1)];
         Self { quick: true, same: 10, slower, budget: 1.5, keys: 1 << 18, runs: 20, rounds: 20 }
     }
 

@@ -15,6 +15,7 @@ use svg::{assert_texts_have_room, assert_well_formed};
 use xtask::{
     catalog::{Catalog, find_root},
     chart::{self, Layout},
+    check::verdict_on_speed,
     planted::{Fate, read_all},
     results::{Machine, Verdict},
     stage::sources_in,
@@ -135,7 +136,7 @@ fn the_quick_study_fails_where_chance_does_not_explain_it() {
     // 30 measurable: more than two at 0.5 % come by chance once in 2,000 studies, more than three once in 60,000.
     let right = |wrong| verdicts(&spoilt(Extent::quick(), 1.0, wrong, Verdict::Fail))[1];
     assert_eq!([0, 3, 4].map(right), [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
-    // 15 measurable of the slower version.
+    // 18 measurable of the slower version.
     let slow = |missed| verdicts(&spoilt(Extent::quick(), 1.5, missed, Verdict::Pass))[2];
     assert_eq!([0, 3, 4].map(slow), [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
 }
@@ -150,9 +151,9 @@ fn slow_programs_that_keep_their_points_fail_the_full_study() {
 fn what_cannot_be_measured_is_no_pass() {
     let study = forged(Extent::quick(), |_, _| Verdict::NotMeasurable);
     assert_eq!(verdicts(&study)[1..3], [Verdict::NotMeasurable; 2]);
-    let nine = |planned: &Planned, index| if index % 7 == 0 { as_hoped(planned, index) } else { Verdict::NotMeasurable };
-    let study = forged(Extent::quick(), nine);
-    assert!((1..10).contains(&study.failed(1.0, None).of));
+    let few = |planned: &Planned, index| if index % 9 == 0 { as_hoped(planned, index) } else { Verdict::NotMeasurable };
+    let study = forged(Extent::quick(), few);
+    assert!((1..8).contains(&study.failed(1.0, None).of));
     assert_eq!(verdicts(&study)[1], Verdict::NotMeasurable, "a few right ones show nothing");
     let mut failing = study;
     failing
@@ -216,6 +217,23 @@ fn the_true_ratio_is_that_of_clean_pairs_without_load() {
         grading.pairs = vec![RawPair(30.0, 20.0, None, idle), RawPair(90.0, 20.0, None, !idle)];
     }
     assert_eq!(study.true_ratio(1.5), Some((1.5, [1.5, 1.5], 48)));
+}
+
+#[test]
+fn the_better_end_of_the_interval_decides() {
+    let judged = |interval: Option<[f64; 2]>| {
+        let speed = serde_json::json!({
+            "against": "reference", "size": 1, "size_unit": "keys", "threads": 2,
+            "ratio": interval.map(|[low, high]| f64::midpoint(low, high)), "interval": interval, "confidence": 0.96, "pairs": [],
+        });
+        verdict_on_speed(&serde_json::from_value(speed).expect("a comparison"), 1.2, 3.0)
+    };
+    assert_eq!(judged(Some([0.9, 1.1])), (Verdict::Pass, 1.0));
+    assert_eq!(judged(Some([1.19, 2.4])), (Verdict::Pass, 1.0), "in doubt");
+    assert_eq!(judged(Some([2.1, 2.4])), (Verdict::Fail, 0.5));
+    assert_eq!(judged(Some([1.21, 1.22])).0, Verdict::Fail);
+    assert_eq!(judged(Some([4.0, 5.0])), (Verdict::Fail, 0.0));
+    assert_eq!(judged(None).0, Verdict::NotMeasurable);
 }
 
 #[test]

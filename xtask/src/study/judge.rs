@@ -19,7 +19,7 @@ pub const MISSES: f64 = 0.01;
 const FALSE_ALARM: f64 = 1e-4;
 
 /// Fewer gradings than this in which something could be measured show nothing.
-const LEAST_MEASURABLE: usize = 10;
+const LEAST_MEASURABLE: usize = 8;
 
 /// Effective cores may differ from the truth by so much in the middle of all rounds: half of what makes a pair unclean.
 const NEAR: f64 = 0.05;
