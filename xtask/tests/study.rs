@@ -230,7 +230,8 @@ fn the_better_end_of_the_interval_decides() {
     };
     assert_eq!(judged(Some([0.9, 1.1])), (Verdict::Pass, 1.0));
     assert_eq!(judged(Some([1.19, 2.4])), (Verdict::Pass, 1.0), "in doubt");
-    assert_eq!(judged(Some([2.1, 2.4])), (Verdict::Fail, 0.5));
+    let (verdict, share) = judged(Some([2.1, 2.4]));
+    assert!(verdict == Verdict::Fail && (share - 0.5).abs() < 1e-9, "{share}");
     assert_eq!(judged(Some([1.21, 1.22])).0, Verdict::Fail);
     assert_eq!(judged(Some([4.0, 5.0])), (Verdict::Fail, 0.0));
     assert_eq!(judged(None).0, Verdict::NotMeasurable);
@@ -339,6 +340,7 @@ fn only_the_same_study_is_gone_on_with() {
 /// Studies of every shape.
 fn studies() -> Vec<(&'static str, Study)> {
     let mut one = forged(Extent::quick(), as_hoped);
+    one.gradings.retain(|grading| grading.nominal == 1.0);
     one.gradings.truncate(1);
     one.rounds.truncate(1);
     let mut none = forged(Extent::quick(), as_hoped);
