@@ -11,9 +11,11 @@
 //! | `{"op":"cost"}` | `{"cost":{"work":..,"span":..,"burdened_span":..,"forks":..}}`, or `{"cost":null}` where the workload counts no cost |
 //! | `{"op":"quit"}` | the end of the process, with exit code 0 |
 //!
-//! A request that cannot be served is answered with `{"error":"why"}`. Whatever the code under test prints to standard
-//! output is sent to standard error instead, so that a `println!` never breaks the protocol. Each `go` needs a `prepare`
-//! of its own; preparing the same setup again reuses what stands and only makes the next input.
+//! A request that cannot be served is answered with `{"error":"why"}`. An answer has no other fields than these, and none
+//! comes before its request: what a program says of its own accord is its failure, and so is a time that it claims. Whatever
+//! the code under test prints to standard output is sent to standard error instead, so that a `println!` never breaks the
+//! protocol. Each `go` needs a `prepare` of its own; preparing the same setup again reuses what stands and only makes the
+//! next input.
 
 use std::{
     fs::File,
@@ -32,6 +34,7 @@ pub const PROTOCOL: u32 = 1;
 
 /// What a workload is called and how large it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The exercise it belongs to.
     pub name: String,
@@ -184,9 +187,9 @@ pub enum Request {
     Quit,
 }
 
-/// What a workload answers.
+/// What a workload answers. A field that is not named here makes it no answer: a time that is claimed must not seem to count.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
     /// To [`Request::Hello`].
     Hello {

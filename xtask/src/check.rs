@@ -282,7 +282,7 @@ impl Checker<'_> {
         let span = match measured {
             Ok(Ok(span)) => span,
             Ok(Err(why)) => return Ok(ended("span", Verdict::Fail, why)),
-            Err(error) => return fault("span", error),
+            Err(error) => return fault("span", candidate.subject, error),
         };
         let parallelism = span.work as f64 / span.span.max(1) as f64;
         let share = ((parallelism - about.zero_at) / (about.full_at - about.zero_at)).clamp(0.0, 1.0);
@@ -329,24 +329,31 @@ impl Checker<'_> {
         let limit = candidate.exercise.limit("speed");
         let mut opponent = match Workload::start(&opponent, None, &[], limit) {
             Ok(workload) => workload,
-            Err(error) => return Ok(ended("speed", Verdict::Error, format!("the course's own workload failed: {error}"))),
+            Err(error) => return Ok(courses_fault("speed", &pace.against, error)),
         };
         let spec = opponent.spec.clone();
         let threads = threads_for(spec.axis, pace.threads);
-        let setup = Setup { size: self.size(&spec), seed: self.seed, threads };
+        let mut setup = Setup { size: self.size(&spec), seed: self.seed, threads };
+        // On a fast machine the input of a first look can be too small for a ratio of run times.
+        match opponent.run(entry, setup) {
+            Ok(run) if run.seconds < measure::SHORTEST => setup.size = spec.full,
+            Ok(_) => {}
+            Err(error) => return Ok(courses_fault("speed", &pace.against, error)),
+        }
         let digest = match opponent.run("baseline", setup) {
             Ok(run) => run.digest,
-            Err(error) => return Ok(ended("speed", Verdict::Error, format!("the baseline failed: {error}"))),
+            Err(error) => return Ok(courses_fault("speed", "the baseline", error)),
         };
         let mut subject = match Workload::start(&own, None, &[], limit) {
             Ok(workload) => workload,
-            Err(error) => return fault("speed", error),
+            Err(error) => return fault("speed", candidate.subject, error),
         };
         // A first look does not wait long for a busy machine to become quiet.
         let budget = if self.quick { limit.min(Duration::from_secs(12)) } else { limit };
         // Of nine ratios, the second to the eighth hold the median with 96 %; of fifteen, the fourth to the twelfth.
         let least = if self.purpose == Purpose::Verdict { 15 } else { 9 };
-        let plan = Plan { threshold: pace.full_at, least, most: 60, budget };
+        let patience = Duration::from_secs(if self.purpose == Purpose::Verdict { 10 } else { 2 });
+        let plan = Plan { threshold: pace.full_at, least, most: 60, budget, patience };
         let compared = measure::compare(
             Contender { process: &mut subject, entry: "submission" },
             Contender { process: &mut opponent, entry },
@@ -357,15 +364,13 @@ impl Checker<'_> {
         );
         let speed = match compared {
             Ok(speed) => speed,
-            Err(Blame::Subject(error)) => return fault("speed", error),
-            Err(Blame::Opponent(error)) => {
-                return Ok(ended("speed", Verdict::Error, format!("{} failed: {error}", pace.against)));
-            }
+            Err(Blame::Subject(error)) => return fault("speed", candidate.subject, error),
+            Err(Blame::Opponent(error)) => return Ok(courses_fault("speed", &pace.against, error)),
         };
         let clean = speed.pairs.iter().filter(|pair| pair.clean).count();
         let all = speed.pairs.len();
         let (verdict, share) = verdict_on_speed(&speed, pace.full_at, pace.zero_at);
-        let summary = match (speed.ratio, speed.interval) {
+        let finding = match (speed.ratio, speed.interval) {
             (Some(ratio), Some([low, high])) => {
                 let on = on_how_many(spec.axis, threads);
                 format!(
@@ -373,10 +378,12 @@ impl Checker<'_> {
                     pace.against, pace.full_at
                 )
             }
+            _ if clean == all => format!("only {all} pairs of runs ended within {} s, and {least} are needed", budget.as_secs()),
             _ => format!(
                 "the machine was too busy: in only {clean} of {all} pairs did both runs have their cores; close what else runs and try again"
             ),
         };
+        let summary = [vec![finding], speed.caveats.clone()].concat().join("; ");
         Ok(CheckResult {
             points: share,
             seconds: started.elapsed().as_secs_f64(),
@@ -458,22 +465,31 @@ fn not_compiled(check: &str, why: NotBuilt) -> CheckResult {
 }
 
 /// A fault of the program under test is its failure; anything else is the runner's own.
-fn fault(check: &str, error: anyhow::Error) -> Result<CheckResult> {
+fn fault(check: &str, subject: Subject, error: anyhow::Error) -> Result<CheckResult> {
+    let whose = match subject {
+        Subject::Yours => "your program",
+        Subject::Reference => "the reference",
+        Subject::Submission => "the submission",
+        Subject::Planted => "the planted submission",
+    };
     let Some(error) = error.downcast_ref::<Fault>() else { return Err(error) };
-    let text = match in_short(&error.stderr) {
-        said if said.is_empty() => error.what.clone(),
-        said => format!("{}\n{said}", error.what),
-    };
-    let text = printable(&text);
-    let case = CaseResult {
-        name: "runs".into(),
-        verdict: Verdict::Fail,
-        seconds: 0.0,
-        message: Some(text.clone()),
-        records: Vec::new(),
-    };
-    let summary = text.lines().next().unwrap_or_default().to_owned();
+    let text = in_words(error);
+    let summary = format!("{whose}: {}", text.lines().next().unwrap_or_default());
+    let case = CaseResult { name: "runs".into(), verdict: Verdict::Fail, seconds: 0.0, message: Some(text), records: Vec::new() };
     Ok(CheckResult { cases: vec![case], ..ended(check, Verdict::Fail, summary) })
+}
+
+/// What else keeps a check from its end costs the learner nothing, whatever it is, and is no case: those are the learner's.
+fn courses_fault(check: &str, whose: &str, error: anyhow::Error) -> CheckResult {
+    let words = error.downcast_ref::<Fault>().map_or_else(|| format!("{error:#}"), in_words);
+    let first: Vec<&str> = words.lines().filter(|line| !line.is_empty()).take(4).collect();
+    ended(check, Verdict::Error, format!("{whose}: {}", first.join("; ")))
+}
+
+/// What a program did, and its last words.
+fn in_words(error: &Fault) -> String {
+    let said = in_short(&error.stderr);
+    printable(format!("{}\n{said}", error.what).trim_end())
 }
 
 /// It is stored, and printed by whoever reads it: without colours.
@@ -719,6 +735,32 @@ mod tests {
         assert_eq!(summary_of("model", 1, &[model(false)]), "1 of 1 models pass; 7 executions explored");
         let said = "2 of 2 models pass; 14 executions explored; 1 model only up to 2 preemptions";
         assert_eq!(summary_of("model", 2, &[model(false), model(true)]), said);
+    }
+
+    fn died() -> Fault {
+        let stderr = "\u{1b}[31mthread 'main' (1) panicked at src/lib.rs:3:1:\nno key\nnote: run with `RUST_BACKTRACE=1`\n";
+        Fault { what: "it ended with exit status: 101 during go".into(), stderr: stderr.into() }
+    }
+
+    #[test]
+    fn the_program_that_failed_is_named_and_fails() {
+        let result = fault("speed", Subject::Submission, died().into()).unwrap();
+        assert_eq!(result.verdict, Verdict::Fail);
+        assert_eq!(result.summary, "the submission: it ended with exit status: 101 during go");
+        let told = result.cases[0].message.as_deref().unwrap();
+        assert!(told.contains("no key") && !told.contains('\u{1b}'), "{told}");
+        assert!(result.evidence.is_none());
+        assert!(fault("speed", Subject::Yours, anyhow::anyhow!("no disk")).is_err(), "the runner's own fault is no failure");
+    }
+
+    #[test]
+    fn an_opponent_that_failed_is_named_and_costs_nothing() {
+        let result = courses_fault("speed", "std", died().into());
+        assert_eq!(result.verdict, Verdict::Error);
+        assert!(result.summary.starts_with("std: it ended with exit status: 101 during go; "), "{}", result.summary);
+        assert!(result.summary.contains("no key") && !result.summary.contains(['\n', '\u{1b}']), "{}", result.summary);
+        assert!(result.cases.is_empty() && result.evidence.is_none());
+        assert_eq!(courses_fault("speed", "std", anyhow::anyhow!("no disk")).summary, "std: no disk");
     }
 
     #[test]

@@ -4,13 +4,12 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fmt, fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     path::Path,
     process::{ChildStdin, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, RecvTimeoutError},
     },
     thread,
     time::{Duration, Instant},
@@ -22,13 +21,20 @@ use lab::{
     workload::{Answer, PROTOCOL, Request, Setup, Spec},
 };
 
-use crate::process::{Group, bare_command, what_it_does};
+use crate::{
+    check::printable,
+    process::{Group, bare_command, what_it_does},
+};
+
+use answers::{Answers, Heard};
+
+mod answers;
 
 /// How often the threads' waiting times are read while a run goes on. A thread that ends takes its figures with it, so
 /// what it waited since the last look is lost; ten milliseconds cost about half a percent of a core.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// What a workload process did wrong.
+/// What a workload process did wrong. Whatever of it the process itself has said is without commands to a terminal.
 #[derive(Debug, Clone)]
 pub struct Fault {
     /// In words: it died, it hung, it printed rubbish.
@@ -66,6 +72,8 @@ pub struct Timed {
     /// Time that the process's threads, and its children's, were ready to run and had no core; absent where the system
     /// does not tell.
     pub waited: Option<f64>,
+    /// Seconds from `done` to the digest: the digest is the suite's own work, and not timed.
+    pub digesting: f64,
 }
 
 /// A workload process.
@@ -73,7 +81,7 @@ pub struct Timed {
 pub struct Workload {
     group: Group,
     requests: ChildStdin,
-    answers: mpsc::Receiver<(Instant, String)>,
+    answers: Answers,
     errors: Arc<Mutex<Vec<u8>>>,
     limit: Duration,
     /// What it is.
@@ -98,18 +106,6 @@ impl Workload {
         let requests = group.child().stdin.take().context("a child has a standard input")?;
         let output = group.child().stdout.take().context("a child has a standard output")?;
         let error = group.child().stderr.take().context("a child has a standard error")?;
-        let (sender, answers) = mpsc::channel();
-        thread::spawn(move || {
-            let mut lines = BufReader::new(output);
-            loop {
-                let mut line = Vec::new();
-                // A line without an end must not fill the memory.
-                match (&mut lines).take(1 << 20).read_until(b'\n', &mut line) {
-                    Ok(1..) if sender.send((Instant::now(), String::from_utf8_lossy(&line).into_owned())).is_ok() => {}
-                    _ => return,
-                }
-            }
-        });
         let errors = Arc::new(Mutex::new(Vec::new()));
         let kept = errors.clone();
         thread::spawn(move || {
@@ -133,6 +129,7 @@ impl Workload {
             quick: 0,
             full: 0,
         };
+        let answers = Answers::of(output);
         let mut workload = Self { group, requests, answers, errors, limit, spec, contenders: Vec::new() };
         match workload.ask(&Request::Hello)?.1 {
             Answer::Hello { protocol: PROTOCOL, spec, contenders } => (workload.spec, workload.contenders) = (spec, contenders),
@@ -141,7 +138,10 @@ impl Workload {
             }
             other => return Err(workload.unexpected("hello", &other)),
         }
-        Ok(workload)
+        match absurd(&workload.spec, &workload.contenders) {
+            Some(why) => Err(workload.fault(format!("its hello makes no sense: {why}"))),
+            None => Ok(workload),
+        }
     }
 
     /// Makes ready for one run.
@@ -161,17 +161,19 @@ impl Workload {
     /// A [`Fault`] of the program.
     pub fn go(&mut self) -> Result<Timed> {
         let watch = WaitWatch::start(self.group.id());
-        let started = Instant::now();
-        let (ended, answer) = self.ask(&Request::Go)?;
+        let started = self.send(&Request::Go)?;
+        let (ended, answer) = self.receive("go")?;
         let waited = watch.stop();
         if !matches!(answer, Answer::Done {}) {
             return Err(self.unexpected("go", &answer));
         }
-        let seconds = ended.saturating_duration_since(started).as_secs_f64();
-        match self.receive("go")?.1 {
-            Answer::Output { digest } => Ok(Timed { seconds, digest, waited }),
-            other => Err(self.unexpected("go", &other)),
+        let (told, answer) = self.receive("go")?;
+        let Answer::Output { digest } = answer else { return Err(self.unexpected("go", &answer)) };
+        if !is_digest(&digest) {
+            return Err(self.fault(format!("its digest is not of 16 hexadecimal digits: {}", shown(digest.as_bytes()))));
         }
+        let seconds = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64();
+        Ok(Timed { seconds: seconds(started, ended), digest, waited, digesting: seconds(ended, told) })
     }
 
     /// Prepares and runs.
@@ -210,40 +212,45 @@ impl Workload {
 
     fn ask(&mut self, request: &Request) -> Result<(Instant, Answer)> {
         self.send(request)?;
-        let name = match request {
-            Request::Hello => "hello",
-            Request::Prepare { .. } => "prepare",
-            Request::Go => "go",
-            Request::Cost => "cost",
-            Request::Quit => "quit",
-        };
-        self.receive(name)
+        self.receive(name_of(request))
     }
 
-    fn send(&mut self, request: &Request) -> Result<()> {
+    /// Sends a request, and says when: before the process can have seen any of it.
+    ///
+    /// Whatever it has printed until then is a fault. Otherwise a program that says `done` as soon as it is prepared, and
+    /// works before the clock starts or never, would be the fastest of all.
+    fn send(&mut self, request: &Request) -> Result<Instant> {
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
+        if let Some(early) = self.answers.unasked()? {
+            let early = shown(early);
+            return Err(self.fault(format!("it answered before it was asked to {}: {early}", name_of(request))));
+        }
+        let when = Instant::now();
         // A write to a dead process fails; why it died is told by the wait for its answer.
         let _told_later = self.requests.write_all(line.as_bytes());
-        Ok(())
+        Ok(when)
     }
 
     fn receive(&mut self, request: &str) -> Result<(Instant, Answer)> {
-        match self.answers.recv_timeout(self.limit) {
-            Ok((when, line)) => match serde_json::from_str(&line) {
-                Ok(Answer::Error(why)) => Err(self.fault(format!("it could not serve {request}: {why}"))),
+        match self.answers.next(self.limit)? {
+            Heard::Line(line, when) => match serde_json::from_slice(&line) {
+                Ok(Answer::Error(why)) => Err(self.fault(format!("it could not serve {request}: {}", shown(why.as_bytes())))),
                 Ok(answer) => Ok((when, answer)),
-                Err(_) => {
-                    let shown: String = line.trim_end().chars().take(200).collect();
-                    Err(self.fault(format!("it answered {request} with what is not an answer: {shown}")))
+                Err(error) => {
+                    // Of what is meant as an answer it says which field is too much, mostly.
+                    let why = if line.starts_with(b"{") { format!(" ({error})") } else { String::new() };
+                    let why = printable(&why);
+                    Err(self.fault(format!("it answered {request} with what is not an answer: {}{why}", shown(&line))))
                 }
             },
-            Err(RecvTimeoutError::Timeout) => {
+            Heard::Endless => Err(self.fault(format!("it answered {request} with a line that has no end"))),
+            Heard::Silence => {
                 let doing = what_it_does(self.group.id());
                 let seconds = self.limit.as_secs_f64();
                 Err(self.fault(format!("it did not answer {request} within {seconds} s\n{}", doing.join("\n"))))
             }
-            Err(RecvTimeoutError::Disconnected) => {
+            Heard::Closed => {
                 let status =
                     self.group.wait_until(Instant::now() + Duration::from_secs(2)).context("cannot wait for a workload")?;
                 let how = status.map_or_else(|| "closed its output".to_owned(), |status| format!("ended with {status}"));
@@ -253,15 +260,58 @@ impl Workload {
     }
 
     fn unexpected(&self, request: &str, answer: &Answer) -> anyhow::Error {
-        let shown = serde_json::to_string(answer).unwrap_or_default();
-        self.fault(format!("it answered {request} with {shown}"))
+        let answer = serde_json::to_vec(answer).unwrap_or_default();
+        self.fault(format!("it answered {request} with {}", shown(&answer)))
     }
 
     fn fault(&self, what: String) -> anyhow::Error {
         // Its last words may still be on their way through the pipe.
         thread::sleep(Duration::from_millis(20));
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        anyhow::Error::new(Fault { what, stderr: String::from_utf8_lossy(&errors).into_owned() })
+        anyhow::Error::new(Fault { what, stderr: printable(&String::from_utf8_lossy(&errors)) })
+    }
+}
+
+fn name_of(request: &Request) -> &'static str {
+    match request {
+        Request::Hello => "hello",
+        Request::Prepare { .. } => "prepare",
+        Request::Go => "go",
+        Request::Cost => "cost",
+        Request::Quit => "quit",
+    }
+}
+
+/// The beginning of what a process has said, on one line.
+fn shown(said: &[u8]) -> String {
+    const MOST: usize = 200;
+    let said = printable(&String::from_utf8_lossy(&said[..said.len().min(8 * MOST)])).replace(['\n', '\t'], " ");
+    let mut shown: String = said.trim().chars().take(MOST).collect();
+    if said.trim().chars().nth(MOST).is_some() {
+        shown.push_str(" [..]");
+    }
+    shown
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// Why a hello cannot be meant: what it says is printed and drawn, and its sizes are run.
+fn absurd(spec: &Spec, contenders: &[String]) -> Option<String> {
+    let is_name = |text: &&String| (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let names = [&spec.name, &spec.size_unit].into_iter().chain(&spec.cost_unit).chain(contenders);
+    if let Some(odd) = { names }.find(|name| !is_name(name)) {
+        return Some(format!("a name of {} characters, {}", odd.chars().count(), shown(format!("{odd:?}").as_bytes())));
+    }
+    if spec.quick == 0 || spec.full < spec.quick {
+        return Some(format!("a first look of size {}, and a full report of size {}", spec.quick, spec.full));
+    }
+    let twice = contenders.iter().enumerate().find(|(i, name)| contenders[..*i].contains(name));
+    match (contenders, twice) {
+        ([], _) => Some("it has nobody to run".into()),
+        (_, Some((_, name))) => Some(format!("two contenders are called {name}")),
+        _ => None,
     }
 }
 

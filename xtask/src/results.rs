@@ -225,6 +225,27 @@ pub struct Speed {
     pub confidence: f64,
     /// Every pair, in the order run.
     pub pairs: Vec<Pair>,
+    /// How busy the machine was before; absent where the system does not tell, or nobody looked.
+    #[serde(default)]
+    pub load: Option<Load>,
+    /// The ratio up to which the points are full: the pairs were run until it was known on which side of it the median is;
+    /// absent in results of older runners.
+    #[serde(default)]
+    pub full_at: Option<f64>,
+    /// What whoever believes the finding has to know, a sentence each: what could not be seen, what was not as it should be.
+    #[serde(default)]
+    pub caveats: Vec<String>,
+}
+
+/// How busy the cores that the runner may use were, before a comparison began.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// The share of their time that something ran on them, from 0 to 1, in the last second or less before the first pair.
+    pub busy: f64,
+    /// Seconds that were waited for them to become idle, this look included.
+    pub waited: f64,
+    /// Whether they did.
+    pub idle: bool,
 }
 
 /// Two runs back to back.
@@ -238,6 +259,12 @@ pub struct Pair {
     pub effective_cores: Option<[f64; 2]>,
     /// Whether it counts: nothing else took the cores that the runs asked for.
     pub clean: bool,
+    /// Whether the subject ran first of the two; absent in results of older runners.
+    #[serde(default)]
+    pub subject_first: Option<bool>,
+    /// Seconds from the beginning of the comparison to that of this pair; absent in results of older runners.
+    #[serde(default)]
+    pub at: Option<f64>,
 }
 
 /// Work and span, in the workload's cost units.

@@ -2,10 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use xtask::{
-    driver::{Fault, Workload},
-    process::{End, Finished, Run},
-};
+use xtask::process::{End, Finished, Run};
 
 /// Runs a shell script with half a second's limit.
 fn shell(script: &str) -> Finished {
@@ -65,39 +62,4 @@ fn what_the_runner_knows_is_not_passed_on() {
     // Cargo has set it for this test.
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
     assert_eq!(shell("echo \"[$CARGO_MANIFEST_DIR]\"").stdout, "[]\n");
-}
-
-/// What a workload that is this script is blamed for.
-fn blamed_for(script: &str) -> String {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("workload");
-    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-    let error = Workload::start(&program, None, &[], Duration::from_millis(500)).unwrap_err();
-    error.downcast::<Fault>().unwrap().to_string()
-}
-
-#[test]
-fn a_workload_that_prints_rubbish_is_named_for_it() {
-    assert_eq!(blamed_for("read line; echo rubbish; read line"), "it answered hello with what is not an answer: rubbish");
-}
-
-#[test]
-fn a_workload_that_dies_is_told_with_its_last_words() {
-    assert_eq!(blamed_for("read line; echo 'no disk' >&2; exit 3"), "it ended with exit status: 3 during hello\nno disk");
-}
-
-#[test]
-fn a_workload_that_hangs_is_stopped() {
-    let blame = blamed_for("read line; read line");
-    assert!(blame.starts_with("it did not answer hello within 0.5 s\nthread "), "{blame}");
-}
-
-#[test]
-fn a_workload_that_claims_a_time_or_another_protocol_is_refused() {
-    let blame = blamed_for("read line; echo '{\"done\":{\"seconds\":0.001}}'; read line");
-    assert!(blame.starts_with("it answered hello with"), "{blame}");
-    let hello = r#"{"hello":{"protocol":99,"spec":{"name":"x","size_unit":"y","cost_unit":null,"axis":"threads","quick":1,"full":1},"contenders":[]}}"#;
-    assert_eq!(blamed_for(&format!("read line; echo '{hello}'; read line")), "it speaks protocol 99, and this runner protocol 1");
 }

@@ -77,7 +77,11 @@ pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         let timed = workload.run(&contender, setup).and_then(|_| workload.run(&contender, setup));
         let timed = match timed {
             Ok(timed) => timed,
-            Err(error) => return Ok(failed(exercise, &error)),
+            Err(error) if contender == "submission" => return Ok(failed(exercise, &error)),
+            Err(error) => {
+                screen::warn(printable(&format!("{contender}, which is the course's own: {error:#}")));
+                return Ok(code_for(false, true));
+            }
         };
         let expected = digest.get_or_insert_with(|| timed.digest.clone());
         let right = *expected == timed.digest;

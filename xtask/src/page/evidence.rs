@@ -86,7 +86,7 @@ fn model_rows(case: &CaseResult, record: &Record) -> Vec<Vec<Cell>> {
 }
 
 fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
-    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs } = speed;
+    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs, load, full_at, caveats } = speed;
     let clean: Vec<&Pair> = pairs.iter().filter(|pair| pair.clean).collect();
     let cores = |pairs: &[&Pair]| {
         pairs.iter().filter_map(|pair| pair.effective_cores).flatten().filter(|c| c.is_finite()).min_by(f64::total_cmp)
@@ -97,7 +97,8 @@ fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
             format!("{}, {} interval {} to {}", digits(*ratio), confidence_of(*confidence), digits(*low), digits(*high))
         }
         (Some(ratio), None) => format!("{}, too few clean pairs for an interval", digits(*ratio)),
-        (None, _) => "none: no pair was clean".into(),
+        (None, _) if clean.is_empty() => "none: no pair was clean".into(),
+        (None, _) => "none: too few pairs were clean".into(),
     };
     let mut facts = vec![
         ("Against", format!("{against}, both {}", speedup::place(axis, *threads))),
@@ -105,20 +106,29 @@ fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
         ("Median ratio of times", ratio),
         ("Pairs", format!("{} clean of {}", clean.len(), pairs.len())),
     ];
-    let told = |cores: Option<f64>| cores.map_or_else(|| "not told by the system".into(), digits);
-    // Who waits for a network has no cores to lose; see `measure`.
-    if axis == Axis::InFlight {
-        return facts;
+    if let Some(full_at) = full_at {
+        facts.push(("Full points", format!("up to {}x its time", number::mean(*full_at))));
     }
+    let told = |cores: Option<f64>| cores.map_or_else(|| "not told by the system".into(), digits);
     facts.push((
         "Fewest effective cores",
         match (cores(&clean), cores(&all)) {
+            // Who waits for a network has no cores to lose; see `measure`.
+            _ if axis == Axis::InFlight => "not judged: requests in flight wait by design, and every pair counts".into(),
             (Some(of_clean), Some(of_all)) if of_all < of_clean => {
                 format!("{} in a clean pair, {} in any", digits(of_clean), digits(of_all))
             }
             (of_clean, of_all) => told(of_clean.or(of_all)),
         },
     ));
+    // One that did not become idle is among what is to be minded.
+    if let Some(load) = load.filter(|load| load.idle) {
+        facts.push((
+            "The machine before",
+            format!("idle: {:.0} % busy, after {}", load.busy * 100.0, number::seconds(load.waited)),
+        ));
+    }
+    facts.extend(caveats.iter().map(|caveat| ("Mind", caveat.clone())));
     facts
 }
 
@@ -145,4 +155,49 @@ fn span_facts(span: &Span) -> Vec<(&'static str, String)> {
         ("Span", format!("{} {unit}", number::count(*span))),
         ("Forks", number::count(*forks)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::Load;
+
+    fn fact(speed: &Speed, axis: Axis, term: &str) -> Vec<String> {
+        speed_facts(speed, axis).into_iter().filter(|(name, _)| *name == term).map(|(_, value)| value).collect()
+    }
+
+    #[test]
+    fn what_was_not_seen_or_not_as_it_should_be_is_on_the_page() {
+        let pair = Pair { subject: 0.1, opponent: 0.1, effective_cores: None, clean: true, subject_first: None, at: None };
+        let speed = Speed {
+            against: "std".into(),
+            size: 1,
+            size_unit: "keys".into(),
+            threads: 2,
+            ratio: Some(1.0),
+            interval: Some([1.0, 1.0]),
+            confidence: 0.965,
+            pairs: vec![pair],
+            load: Some(Load { busy: 0.014, waited: 0.25, idle: true }),
+            full_at: Some(1.2),
+            caveats: vec!["a busy machine could not be seen".into(), "it drifted".into()],
+        };
+        assert_eq!(fact(&speed, Axis::Threads, "Mind"), speed.caveats);
+        assert_eq!(fact(&speed, Axis::Threads, "Fewest effective cores"), ["not told by the system"]);
+        assert_eq!(
+            fact(&speed, Axis::InFlight, "Fewest effective cores"),
+            ["not judged: requests in flight wait by design, and every pair counts"]
+        );
+        assert_eq!(fact(&speed, Axis::Threads, "The machine before"), ["idle: 1 % busy, after 250 ms"]);
+        let busy = Load { busy: 0.4, waited: 2.0, idle: false };
+        assert!(fact(&Speed { load: Some(busy), ..speed }, Axis::Threads, "The machine before").is_empty());
+    }
+
+    #[test]
+    fn results_of_older_runners_are_read() {
+        let old = r#"{"against":"std","size":1,"size_unit":"keys","threads":2,"ratio":1.0,"interval":[1.0,1.0],
+            "confidence":0.97,"pairs":[{"subject":0.1,"opponent":0.1,"effective_cores":null,"clean":true}]}"#;
+        let speed: Speed = serde_json::from_str(old).unwrap();
+        assert!(speed.caveats.is_empty() && speed.load.is_none() && speed.pairs[0].subject_first.is_none());
+    }
 }

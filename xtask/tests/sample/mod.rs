@@ -12,8 +12,8 @@ use serde_json::json;
 use xtask::{
     chart::timeline::{Row, Slice, Timeline},
     results::{
-        CaseResult, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Machine, Pair, Point, Record, Results, Span,
-        Speed, Subject, SubjectResult, TraceResult, Verdict,
+        CaseResult, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Load, Machine, Pair, Point, Record, Results,
+        Span, Speed, Subject, SubjectResult, TraceResult, Verdict,
     },
 };
 
@@ -112,7 +112,9 @@ fn speed(verdict: Verdict, points: (f64, f64), summary: &str, against: &str, rat
         .enumerate()
         .map(|(i, (subject, opponent))| {
             let clean = verdict != Verdict::NotMeasurable && i % 6 != 5;
-            Pair { subject, opponent, effective_cores: Some([if clean { 1.99 - i as f64 * 0.003 } else { 1.42 }, 2.0]), clean }
+            let cores = if clean { 1.99 - i as f64 * 0.003 } else { 1.42 };
+            let (first, at) = (Some(i % 4 == 0 || i % 4 == 3), Some(i as f64 * 0.21));
+            Pair { subject, opponent, effective_cores: Some([cores, 2.0]), clean, subject_first: first, at }
         })
         .collect();
     let measured = verdict != Verdict::NotMeasurable;
@@ -125,6 +127,9 @@ fn speed(verdict: Verdict, points: (f64, f64), summary: &str, against: &str, rat
         interval: measured.then_some([ratio * 0.97, ratio * 1.04]),
         confidence: 0.965,
         pairs,
+        load: Some(Load { busy: if measured { 0.01 } else { 0.4 }, waited: 0.25, idle: measured }),
+        full_at: Some(1.2),
+        caveats: if measured { vec![] } else { vec!["the machine was 40 % busy when it began".into()] },
     };
     CheckResult { evidence: Some(Evidence::Speed(speed)), seconds: 4.2, ..check("speed", verdict, points, summary, vec![]) }
 }

@@ -1,0 +1,374 @@
+//! Workloads that lie, die or hang: each is named for what it did, gives no figure, and leaves no process behind.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use lab::workload::{Axis, Setup};
+use tempfile::TempDir;
+use xtask::{
+    curves::{Failure, Series},
+    driver::{Fault, Workload},
+    measure::{Blame, Contender, Plan, compare},
+    results::Speed,
+};
+
+/// No answer may take longer.
+const LIMIT: Duration = Duration::from_secs(1);
+
+const RIGHT: &str = "00000000000000aa";
+
+const SETUP: Setup = Setup { size: 10, seed: 1, threads: 1 };
+
+/// A shell program that speaks the protocol, but for what a test changes of it: what it does at each request.
+struct Fake {
+    hello: String,
+    prepare: String,
+    go: String,
+    quit: String,
+}
+
+impl Fake {
+    fn right() -> Self {
+        Self {
+            hello: format!("say '{}'", hello(r#""fake""#, 10)),
+            prepare: r#"say '{"prepared":{"pid":1}}'"#.into(),
+            go: format!(r#"say '{{"done":{{}}}}'; say '{{"output":{{"digest":"{RIGHT}"}}}}'"#),
+            quit: "exit 0".into(),
+        }
+    }
+
+    fn at_hello(script: impl Into<String>) -> Self {
+        Self { hello: script.into(), ..Self::right() }
+    }
+
+    fn at_prepare(script: impl Into<String>) -> Self {
+        Self { prepare: script.into(), ..Self::right() }
+    }
+
+    fn at_go(script: impl Into<String>) -> Self {
+        Self { go: script.into(), ..Self::right() }
+    }
+
+    /// Writes it to where its path has a space in it.
+    fn written(&self) -> Program {
+        let folder = tempfile::Builder::new().prefix("a fake ").tempdir().unwrap();
+        let path = folder.path().join("the workload");
+        let Self { hello, prepare, go, quit } = self;
+        // A child that only waits: it has to go with its parent.
+        let script = format!(
+            r#"#!/bin/sh
+cd "$(dirname "$0")"
+sleep 1000 >/dev/null 2>&1 & echo $$ $! > pids
+say() {{ printf '%s\n' "$1"; }}
+while read -r request; do
+  case "$request" in
+    *hello*) {hello};;
+    *prepare*) {prepare};;
+    *go*) {go};;
+    *quit*) {quit};;
+  esac
+done
+"#
+        );
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        Program { folder, path }
+    }
+}
+
+struct Program {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl Program {
+    fn start(&self) -> anyhow::Result<Workload> {
+        Workload::start(&self.path, None, &[], LIMIT)
+    }
+
+    /// That neither it nor its child is there any more; a zombie of init's is gone.
+    fn assert_gone(&self) {
+        let pids = fs::read_to_string(self.folder.path().join("pids")).unwrap();
+        assert_eq!(pids.split_whitespace().count(), 2);
+        for pid in pids.split_whitespace() {
+            let state = || fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
+            // It was sent the signal, and needs a moment to die of it.
+            let gone = (0..100_000).any(|_| {
+                std::thread::yield_now();
+                state().is_empty() || state().contains(") Z ")
+            });
+            assert!(gone, "process {pid} lives on: {}", state());
+        }
+    }
+}
+
+fn hello(name: &str, quick: u64) -> String {
+    format!(
+        r#"{{"hello":{{"protocol":1,"spec":{{"name":{name},"size_unit":"keys","cost_unit":null,"axis":"threads","quick":{quick},"full":20}},"contenders":["baseline","submission"]}}}}"#
+    )
+}
+
+/// What it is blamed for, by itself from hello to quit.
+fn blamed_for(fake: &Fake) -> String {
+    let program = fake.written();
+    let whole = || -> anyhow::Result<()> {
+        let mut workload = program.start()?;
+        workload.run("submission", SETUP)?;
+        workload.quit()
+    };
+    let error = whole().expect_err("a fault is found");
+    program.assert_gone();
+    let fault = error.downcast::<Fault>().unwrap().to_string();
+    assert!(!fault.chars().any(|c| c.is_control() && c != '\n'), "a command to the terminal is left: {fault:?}");
+    assert!(fault.len() < 1_000, "{} bytes of it are shown", fault.len());
+    fault
+}
+
+fn assert_blamed(fake: &Fake, start: &str) {
+    let blame = blamed_for(fake);
+    assert!(blame.starts_with(start), "blamed for: {blame}\nand not for: {start}");
+}
+
+#[test]
+fn a_right_one_is_timed() {
+    let program = Fake::right().written();
+    let mut workload = program.start().unwrap();
+    for _ in 0..3 {
+        let run = workload.run("submission", SETUP).unwrap();
+        assert_eq!(run.digest, RIGHT);
+        assert!(run.seconds > 0.0 && run.digesting >= 0.0);
+    }
+    workload.quit().unwrap();
+    program.assert_gone();
+}
+
+#[test]
+fn rubbish_is_no_answer() {
+    assert_blamed(&Fake::at_go("say rubbish"), "it answered go with what is not an answer: rubbish");
+    assert_blamed(&Fake::at_hello(r"printf '\377\376\n'"), "it answered hello with what is not an answer: \u{fffd}\u{fffd}");
+    assert_blamed(&Fake::at_prepare("say ''"), "it answered prepare with what is not an answer: ");
+    assert_blamed(&Fake::at_prepare("say '{\"prepared\":{\"pid\":1}} {}'"), "it answered prepare with what is not an answer: ");
+}
+
+#[test]
+fn what_it_says_cannot_command_a_terminal() {
+    assert_blamed(&Fake::at_go(r"printf '\033]0;owned\007\033[2Jred\n'"), "it answered go with what is not an answer: ");
+    let error = Fake::at_go(r#"say '{"error":"no\u001b[2Jthing\nhere"}'"#);
+    assert_blamed(&error, "it could not serve go: nothing here");
+    assert_blamed(&Fake::at_go(r"printf 'last \033[31mwords' >&2; exit 3"), "it ended with exit status: 3 during go\nlast words");
+}
+
+#[test]
+fn an_output_without_an_end_fills_no_memory() {
+    assert_blamed(&Fake::at_go("exec tr '\\0' x < /dev/zero"), "it answered go with a line that has no end");
+    assert_blamed(&Fake::at_go("exec yes"), "it answered go with what is not an answer: y");
+    // The right answers, and then without end: found before the next question.
+    let answers = format!(r#"'{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}' y"#);
+    let flood = Fake::at_go(format!("printf '%s\\n' {answers}; exec yes"));
+    assert_blamed(&flood, "it answered before it was asked to quit: y");
+}
+
+#[test]
+fn a_death_is_told_by_how_and_when() {
+    assert_blamed(&Fake::at_hello("exit 7"), "it ended with exit status: 7 during hello");
+    assert_blamed(&Fake::at_go("exit 0"), "it ended with exit status: 0 during go");
+    assert_blamed(&Fake::at_go("kill -SEGV $$"), "it ended with signal: 11 (SIGSEGV)");
+    assert_blamed(&Fake::at_go("say '{\"done\":{}}'; exit 5"), "it ended with exit status: 5 during go");
+    assert_blamed(&Fake::at_prepare("exec >&-; sleep 1000"), "it closed its output during prepare");
+    assert_blamed(&Fake { quit: "exit 9".into(), ..Fake::right() }, "it ended with exit status: 9 after quit");
+}
+
+#[test]
+fn a_hang_is_stopped_wherever_it_is() {
+    assert_blamed(&Fake::at_hello("sleep 1000"), "it did not answer hello within 1 s\n");
+    assert_blamed(&Fake::at_prepare("sleep 1000"), "it did not answer prepare within 1 s\n");
+    assert_blamed(&Fake::at_go("sleep 1000"), "it did not answer go within 1 s\n");
+    assert_blamed(&Fake::at_go("say '{\"done\":{}}'; sleep 1000"), "it did not answer go within 1 s\n");
+    assert_blamed(&Fake { quit: "sleep 1000".into(), ..Fake::right() }, "it did not end after quit");
+    // Byte by byte: what comes in time is no answer until it is whole.
+    assert_blamed(&Fake::at_go("while :; do printf x; sleep 0.2; done"), "it did not answer go within 1 s\n");
+}
+
+#[test]
+fn a_digest_is_sixteen_hexadecimal_digits() {
+    let output = |digest: &str| Fake::at_go(format!(r#"say '{{"done":{{}}}}'; say '{{"output":{{"digest":"{digest}"}}}}'"#));
+    assert_blamed(&output("x"), "its digest is not of 16 hexadecimal digits: x");
+    assert_blamed(&output("00000000000000AA"), "its digest is not of 16 hexadecimal digits: 00000000000000AA");
+    assert_blamed(&output(r"\u001b[2J0000000000"), "its digest is not of 16 hexadecimal digits: 0000000000");
+    assert_blamed(
+        &output(r#"$(head -c 900000 /dev/zero | tr "\\0" 0)"#.replace('$', "'\"$").replace(')', ")\"'").as_str()),
+        "its digest is not of",
+    );
+}
+
+#[test]
+fn answers_out_of_order_are_faults() {
+    let output = format!(r#"say '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    let done = r#"say '{"done":{}}'"#;
+    assert_blamed(&Fake::at_go(format!("{output}; {done}")), r#"it answered go with {"output":"#);
+    assert_blamed(&Fake::at_go(format!("{done}; {done}; {output}")), r#"it answered go with {"done":{}}"#);
+    assert_blamed(&Fake::at_prepare(done), r#"it answered prepare with {"done":{}}"#);
+}
+
+#[test]
+fn a_claimed_time_is_refused_by_its_name() {
+    let start = "it answered go with what is not an answer: ";
+    for claim in [r#"{"done":{"seconds":0.001}}"#, r#"{"done":{},"seconds":0.001}"#, r#"{"done":[0.001]}"#, r#"{"done":0.001}"#] {
+        assert_blamed(&Fake::at_go(format!("say '{claim}'")), &format!("{start}{claim} ("));
+    }
+    let blame = blamed_for(&Fake::at_go(r#"say '{"done":{"seconds":0.001}}'"#));
+    assert!(blame.contains("unknown field `seconds`"), "{blame}");
+    let output = format!(r#"say '{{"done":{{}}}}'; say '{{"output":{{"digest":"{RIGHT}","seconds":1}}}}'"#);
+    assert!(blamed_for(&Fake::at_go(output)).contains("unknown field `seconds`"));
+    let spec = hello(r#""fake","seconds":1"#, 10);
+    assert!(blamed_for(&Fake::at_hello(format!("say '{spec}'"))).contains("unknown field `seconds`"));
+}
+
+#[test]
+fn an_answer_before_its_question_is_found() {
+    // In one write with the answer to prepare: it is there when `go` is to be sent.
+    let early = format!(r#"printf '%s\n' '{{"prepared":{{"pid":1}}}}' '{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    let fake = Fake { prepare: early, go: ":".into(), ..Fake::right() };
+    assert_blamed(&fake, r#"it answered before it was asked to go: {"done":{}} {"output":"#);
+    // Half an answer is one, too.
+    let half = Fake::at_prepare(r#"printf '%s\n{"do' '{"prepared":{"pid":1}}'"#);
+    assert_blamed(&half, r#"it answered before it was asked to go: {"do"#);
+}
+
+#[test]
+fn an_answer_that_waits_in_the_pipe_is_found() {
+    let hello = Fake::right().hello;
+    let early = r#"say '{"prepared":{"pid":1}}'; : > written"#;
+    let program = Fake::at_hello(format!("{hello}; while ! [ -e greeted ]; do :; done; {early}")).written();
+    // Its hello is read alone by then, so the rest stays in the pipe.
+    let mut workload = program.start().unwrap();
+    fs::write(program.folder.path().join("greeted"), "").unwrap();
+    while !program.folder.path().join("written").exists() {
+        std::thread::yield_now();
+    }
+    let blame = workload.prepare("submission", SETUP).unwrap_err().downcast::<Fault>().unwrap().to_string();
+    assert_eq!(blame, r#"it answered before it was asked to prepare: {"prepared":{"pid":1}}"#);
+}
+
+#[test]
+fn a_hello_has_to_make_sense() {
+    let says = |hello: String| Fake::at_hello(format!("say '{hello}'"));
+    let start = "its hello makes no sense: ";
+    assert_blamed(&says(hello(r#""fake""#, 0)), &format!("{start}a first look of size 0, and a full report of size 20"));
+    assert_blamed(&says(hello(r#""fake""#, 21)), &format!("{start}a first look of size 21"));
+    assert_blamed(&says(hello(r#""""#, 10)), &format!("{start}a name of 0 characters"));
+    assert_blamed(&says(hello(r#""a\u001b[31mb""#, 10)), &format!("{start}a name of 7 characters"));
+    assert_blamed(&says(hello(&format!("\"{}\"", "n".repeat(5_000)), 10)), &format!("{start}a name of 5000 characters"));
+    let right = hello(r#""fake""#, 10);
+    assert_blamed(&says(right.replace(r#""baseline","submission""#, "")), &format!("{start}it has nobody to run"));
+    assert_blamed(&says(right.replace("baseline", "submission")), &format!("{start}two contenders are called submission"));
+    assert_blamed(&says(right.replace(r#""protocol":1"#, r#""protocol":2"#)), "it speaks protocol 2, and this runner protocol 1");
+    assert_blamed(&says(right.replace("10", "-1")), "it answered hello with what is not an answer: ");
+}
+
+/// Compares two, the processes gone afterwards.
+fn compared(subject: &Fake, opponent: &Fake) -> Result<Speed, Blame> {
+    let programs = [subject.written(), opponent.written()];
+    let [mut subject, mut opponent] = programs.each_ref().map(|program| program.start().unwrap());
+    let plan = Plan { threshold: 1.2, least: 6, most: 12, budget: Duration::from_secs(60), patience: Duration::ZERO };
+    let outcome = compare(
+        Contender { process: &mut subject, entry: "submission" },
+        Contender { process: &mut opponent, entry: "submission" },
+        "the other",
+        SETUP,
+        RIGHT,
+        plan,
+    );
+    drop((subject, opponent));
+    programs.iter().for_each(Program::assert_gone);
+    outcome
+}
+
+/// The right answers twice, and what `then` says at the third `go`.
+fn third_go(then: &str) -> Fake {
+    let right = Fake::right();
+    Fake {
+        hello: format!("runs=0; {}", right.hello),
+        go: format!("runs=$((runs + 1)); if [ $runs = 3 ]; then {then}; else {}; fi", right.go),
+        ..right
+    }
+}
+
+#[test]
+fn every_pair_is_stored_with_who_ran_first_and_when() {
+    let speed = compared(&Fake::right(), &Fake::right()).unwrap();
+    assert!(speed.pairs.len() >= 6 && speed.load.is_none());
+    for couple in speed.pairs.chunks(2) {
+        assert_eq!(couple[0].subject_first, couple[1].subject_first.map(|first| !first), "A B and then B A");
+    }
+    assert!(speed.pairs.is_sorted_by_key(|pair| pair.at.unwrap()));
+    // A shell that only answers runs for no 20 ms.
+    assert!(speed.caveats.iter().any(|caveat| caveat.starts_with("a run of the other took ")), "{:?}", speed.caveats);
+}
+
+#[test]
+fn the_output_of_every_run_is_checked_and_who_failed_is_to_blame() {
+    let wrong = third_go(r#"say '{"done":{}}'; say '{"output":{"digest":"00000000000000bb"}}'"#);
+    let expected = format!("its output is wrong: digest 00000000000000bb where the baseline's is {RIGHT}");
+    for (fake, expected) in [(wrong, expected.as_str()), (third_go("exit 3"), "it ended with exit status: 3 during go")] {
+        let subject = compared(&fake, &Fake::right()).unwrap_err();
+        assert!(matches!(&subject, Blame::Subject(error) if error.to_string() == expected), "{subject:?}");
+        let opponent = compared(&Fake::right(), &fake).unwrap_err();
+        assert!(matches!(&opponent, Blame::Opponent(error) if error.to_string() == expected), "{opponent:?}");
+    }
+}
+
+#[test]
+fn a_workload_of_another_exercise_is_not_compared() {
+    let other = Fake::at_hello(format!("say '{}'", hello(r#""another""#, 10)));
+    let Err(Blame::Subject(error)) = compared(&other, &Fake::right()) else { panic!("the subject is to blame") };
+    let expected = "it says that it is the workload another in keys, Threads, and the course's is fake in keys, Threads";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn who_says_done_before_the_work_is_found_out() {
+    let lazy = Fake::at_go(format!(r#"say '{{"done":{{}}}}'; sleep 0.1; say '{{"output":{{"digest":"{RIGHT}"}}}}'"#));
+    let Err(Blame::Subject(error)) = compared(&lazy, &Fake::right()) else { panic!("the subject is to blame") };
+    assert!(error.to_string().starts_with("it goes on working after it has said that it is done"), "{error}");
+}
+
+#[test]
+fn a_curve_has_no_point_of_a_wrong_run_and_its_failure_names_the_contender() {
+    let sample = |fake: &Fake| {
+        let program = fake.written();
+        let series = Series {
+            exercise: "fake".into(),
+            contender: "yours".into(),
+            program: program.path.clone(),
+            entry: "submission".into(),
+            size: 10,
+            seed: 1,
+            threads: vec![1],
+            axis: Axis::Threads,
+            samples: 1,
+            digest: RIGHT.into(),
+            limit: LIMIT,
+        };
+        let sampled = program.start().and_then(|mut workload| series.sample(&mut workload, 1));
+        program.assert_gone();
+        sampled
+    };
+    assert!(sample(&Fake::right()).unwrap() > Duration::ZERO);
+    let wrong = Fake::at_go(r#"say '{"done":{}}'; say '{"output":{"digest":"00000000000000bb"}}'"#);
+    for (fake, what) in [
+        (wrong, "its output is wrong: digest 00000000000000bb"),
+        (Fake::at_go("sleep 1000"), "it did not answer go within 1 s"),
+        (Fake::at_go("exit 1"), "it ended with exit status: 1 during go"),
+        (Fake::at_go(r#"say '{"done":{"seconds":0.001}}'"#), "it answered go with what is not an answer"),
+    ] {
+        let failure = Failure::new("yours", &sample(&fake).unwrap_err());
+        assert!(failure.own);
+        let said = failure.to_string();
+        assert!(said.starts_with(&format!("yours was not timed: {what}")), "{said}");
+    }
+}
