@@ -169,6 +169,11 @@ pub const PROGRAMS: [Program; 3] = [
     Program { exercise: "word_count", size: 4 << 20, threads: 1 },
 ];
 
+/// `the same program`, `1.5 times the work`.
+pub fn work(nominal: f64) -> String {
+    if nominal > 1.0 { format!("{nominal} times the work") } else { "the same program".into() }
+}
+
 /// One grading that is to be made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Planned {
@@ -288,9 +293,11 @@ impl Study {
         self.sorts.len() >= Which::ALL.len() * self.extent.runs
     }
 
-    /// Whether this one, interrupted, is what `new` would begin again: of the same course, machine, seed and extent.
+    /// Whether this one, interrupted, is what `new` would begin again: of the same course, machine, seed and extent. A tree
+    /// with changes can be another one by now.
     pub fn goes_on_as(&self, new: &Self) -> bool {
-        (&self.commit, &self.machine, self.seed, &self.extent) == (&new.commit, &new.machine, new.seed, &new.extent)
+        let known = self.commit.as_ref().is_some_and(|commit| !commit.ends_with('+'));
+        known && (&self.commit, &self.machine, self.seed, &self.extent) == (&new.commit, &new.machine, new.seed, &new.extent)
     }
 
     /// Reads a stored study.

@@ -335,6 +335,8 @@ fn only_the_same_study_is_gone_on_with() {
     assert!(!changed(|other| other.extent.budget = 3.0));
     assert!(!changed(|other| other.commit = None));
     assert!(!changed(|other| other.machine.cores = 4));
+    let dirty = Study { commit: Some("5d34843a+".into()), ..study.clone() };
+    assert!(!dirty.goes_on_as(&dirty), "who knows what has changed since");
 }
 
 /// Studies of every shape.

@@ -14,6 +14,7 @@ use crate::{
         Load, Study,
         judge::{Count, percent},
         rules::Rule,
+        work,
     },
 };
 
@@ -259,7 +260,7 @@ pub fn outcomes(study: &Study, layout: Layout) -> Option<Chart> {
 
 /// `1.5 times the work (1.47 to 1.49 times the time)`.
 fn heading(study: &Study, nominal: f64, layout: Layout) -> String {
-    let work = if nominal > 1.0 { format!("{nominal} times the work") } else { "the same program".into() };
+    let work = work(nominal);
     match study.true_ratio(nominal) {
         Some((ratio, ..)) if layout == Layout::Wide => format!("{work}: {ratio:.3} times the time, measured without load"),
         Some((ratio, ..)) => format!("{work}: {ratio:.3} times the time"),

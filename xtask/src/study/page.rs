@@ -6,6 +6,7 @@ use super::{
     FULL_AT, Load, PAIRS, Study, ZERO_AT,
     judge::{Count, percent},
     rules::Rule,
+    work,
 };
 use crate::{
     chart::{self, Chart, Layout, number, text::escape},
@@ -193,12 +194,13 @@ fn outcome_table(study: &Study) -> String {
             let time = study.true_ratio(nominal).map_or("not measured".into(), |(ratio, [low, high], pairs)| {
                 format!("{ratio:.3} times the time ({low:.3} to {high:.3}, {pairs} pairs)")
             });
+            let work = work(nominal);
             let lost = study.mean_lost(nominal).map_or(String::new(), |lost| format!("; mean share lost {}", percent(lost)));
             [
-                by_load(format!("{nominal} times the work, failed of the measurable<br/><small>{time}{lost}</small>"), |load| {
+                by_load(format!("{work}, failed of the measurable<br/><small>{time}{lost}</small>"), |load| {
                     study.failed(nominal, load)
                 }),
-                by_load(format!("{nominal} times the work, not measurable"), |load| study.not_measurable(nominal, load)),
+                by_load(format!("{work}, not measurable"), |load| study.not_measurable(nominal, load)),
             ]
         })
         .collect();
