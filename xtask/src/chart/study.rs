@@ -93,7 +93,8 @@ pub fn wrong_fails(study: &Study, layout: Layout) -> Option<Chart> {
     }
     let (best, single) = (study.wrong_fails(Rule::BestOfFive, None), study.wrong_fails(Rule::Single, None));
     let finding = format!(
-        "Compared with itself, a program loses points in {} gradings by clean pairs; by the best of 5 runs in {}, by a single run in {}",
+        "Compared with itself, a program loses points in {} gradings by clean pairs; by the best of 5 runs in {}, by a single \
+            run in {}",
         of(ours),
         of(best),
         of(single),
