@@ -94,8 +94,9 @@ impl Extent {
         Self { quick: true, same: 10, slower, budget: 1.5, keys: 1 << 18, runs: 20, rounds: 20 }
     }
 
-    /// The most that it takes on a machine that does nothing else, in seconds: every grading uses up its budget. Starting two processes, making their input
-    /// and the baseline take a third of a second besides; the counts and rounds as much as they were seen to take.
+    /// The most that it takes on a machine that does nothing else, in seconds: every grading uses up its budget. Starting two
+    /// processes, making their input and the baseline take a third of a second besides; the counts and rounds as much as they
+    /// were seen to take.
     pub fn most_seconds(&self) -> f64 {
         let gradings = self.gradings() as f64 * (self.budget + 0.35);
         let sorts = (Which::ALL.len() * self.runs * self.keys) as f64 * 1.2e-6;
@@ -168,6 +169,11 @@ pub const PROGRAMS: [Program; 3] = [
     Program { exercise: "word_count", size: 7 << 20, threads: 2 },
     Program { exercise: "word_count", size: 4 << 20, threads: 1 },
 ];
+
+/// `the same program`, `1.5 times the work`.
+pub fn work(nominal: f64) -> String {
+    if nominal > 1.0 { format!("{nominal} times the work") } else { "the same program".into() }
+}
 
 /// One grading that is to be made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -288,9 +294,11 @@ impl Study {
         self.sorts.len() >= Which::ALL.len() * self.extent.runs
     }
 
-    /// Whether this one, interrupted, is what `new` would begin again: of the same course, machine, seed and extent.
+    /// Whether this one, interrupted, is what `new` would begin again: of the same course, machine, seed and extent. A tree
+    /// with changes can be another one by now.
     pub fn goes_on_as(&self, new: &Self) -> bool {
-        (&self.commit, &self.machine, self.seed, &self.extent) == (&new.commit, &new.machine, new.seed, &new.extent)
+        let known = self.commit.as_ref().is_some_and(|commit| !commit.ends_with('+'));
+        known && (&self.commit, &self.machine, self.seed, &self.extent) == (&new.commit, &new.machine, new.seed, &new.extent)
     }
 
     /// Reads a stored study.
@@ -304,7 +312,8 @@ impl Study {
         let value: serde_json::Value = serde_json::from_str(&text).with_context(damaged)?;
         match value.get("format_version").and_then(serde_json::Value::as_u64) {
             Some(version) if version > u64::from(FORMAT_VERSION) => bail!(
-                "{shown} has format {version}, and this runner reads up to {FORMAT_VERSION}; update the course, or make a new one with: {make}"
+                "{shown} has format {version}, and this runner reads up to {FORMAT_VERSION}; update the course, or make a new \
+                    one with: {make}"
             ),
             Some(_) => serde_json::from_value(value).with_context(damaged),
             None => bail!("{shown} carries no format_version; make a new one with: {make}"),

@@ -190,8 +190,14 @@ fn one_unit_of_work_that_differs_fails_the_study() {
 #[test]
 fn effective_cores_that_are_far_from_the_truth_fail_the_study() {
     let mut study = forged(Extent::full(), as_hoped);
-    study.rounds = (0..100).map(|index| round(index, if index < 51 { 0.2 } else { 0.0 })).collect();
-    assert_eq!(verdicts(&study)[4], Verdict::Fail);
+    let mut with = |extent: Extent, far: f64| {
+        study.extent = extent;
+        study.rounds = (0..100).map(|index| round(index, if index < 51 { far } else { 0.0 })).collect();
+        verdicts(&study)[4]
+    };
+    assert_eq!([0.04, 0.06].map(|far| with(Extent::full(), far)), [Verdict::Pass, Verdict::Fail]);
+    assert_eq!([0.09, 0.11].map(|far| with(Extent::quick(), far)), [Verdict::Pass, Verdict::Fail]);
+    study.extent = Extent::full();
     study.rounds.clear();
     assert_eq!(verdicts(&study)[4], Verdict::NotMeasurable);
     study.machine.schedstat = false;
@@ -335,6 +341,8 @@ fn only_the_same_study_is_gone_on_with() {
     assert!(!changed(|other| other.extent.budget = 3.0));
     assert!(!changed(|other| other.commit = None));
     assert!(!changed(|other| other.machine.cores = 4));
+    let dirty = Study { commit: Some("5d34843a+".into()), ..study.clone() };
+    assert!(!dirty.goes_on_as(&dirty), "who knows what has changed since");
 }
 
 /// Studies of every shape.

@@ -14,6 +14,7 @@ use crate::{
         Load, Study,
         judge::{Count, percent},
         rules::Rule,
+        work,
     },
 };
 
@@ -92,7 +93,8 @@ pub fn wrong_fails(study: &Study, layout: Layout) -> Option<Chart> {
     }
     let (best, single) = (study.wrong_fails(Rule::BestOfFive, None), study.wrong_fails(Rule::Single, None));
     let finding = format!(
-        "Compared with itself, a program loses points in {} gradings by clean pairs; by the best of 5 runs in {}, by a single run in {}",
+        "Compared with itself, a program loses points in {} gradings by clean pairs; by the best of 5 runs in {}, by a single \
+            run in {}",
         of(ours),
         of(best),
         of(single),
@@ -259,7 +261,7 @@ pub fn outcomes(study: &Study, layout: Layout) -> Option<Chart> {
 
 /// `1.5 times the work (1.47 to 1.49 times the time)`.
 fn heading(study: &Study, nominal: f64, layout: Layout) -> String {
-    let work = if nominal > 1.0 { format!("{nominal} times the work") } else { "the same program".into() };
+    let work = work(nominal);
     match study.true_ratio(nominal) {
         Some((ratio, ..)) if layout == Layout::Wide => format!("{work}: {ratio:.3} times the time, measured without load"),
         Some((ratio, ..)) => format!("{work}: {ratio:.3} times the time"),

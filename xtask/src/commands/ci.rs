@@ -162,6 +162,7 @@ fn noise(catalog: &Catalog, tally: &mut Tally) -> Result<()> {
     let out = catalog.scratch().join("noise-quick");
     let options = super::study::Options { quick: true, out: None, seed: crate::check::SEED, render: false };
     let study = super::study::make(catalog, &options, &out)?;
+    super::study::draw(&study, &out)?;
     super::study::show(&study);
     let properties = study.properties();
     let count = |verdict| properties.iter().filter(|property| property.verdict == verdict).count();

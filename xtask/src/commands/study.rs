@@ -152,7 +152,12 @@ fn begin(catalog: &Catalog, options: &Options, stored: &Path) -> Study {
             say(format!("going on with the study begun at {}: {} gradings are made", old.started, old.gradings.len()));
             old
         }
-        _ => Study { busy_before: busy_now(), ..new },
+        old => {
+            if old.is_ok() {
+                say(format!("a new study, in the place of the one in {}", stored.display()));
+            }
+            Study { busy_before: busy_now(), ..new }
+        }
     }
 }
 
@@ -192,7 +197,7 @@ fn grade_all(study: &mut Study, runner: &Path, programs: &Programs, clock: &mut 
 }
 
 /// The page, and its charts as files of their own.
-fn draw(study: &Study, out: &Path) -> Result<()> {
+pub(super) fn draw(study: &Study, out: &Path) -> Result<()> {
     write_whole(&out.join("index.html"), page::render(study).as_bytes())?;
     for (name, chart) in page::charts(study) {
         write_whole(&out.join("charts").join(name), chart.as_bytes())?;

@@ -24,6 +24,10 @@ const LEAST_MEASURABLE: usize = 8;
 /// Effective cores may differ from the truth by so much in the middle of all rounds: half of what makes a pair unclean.
 const NEAR: f64 = 0.05;
 
+/// The same for a quick study, which is made on machines that others keep busy: all of what makes a pair unclean. Whoever waits
+/// at the end of a run is not told of, and there waits are long (on a machine with a load of 10 it was 0.03 in the middle).
+const QUICK_NEAR: f64 = 0.1;
+
 /// So many out of so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Count {
@@ -226,6 +230,7 @@ impl Study {
         let says = format!(
             "within {middle:.3} of the time on a core in half of {rounds}, {largest:.2} at the most, correlation {correlation}"
         );
-        Property { name, verdict: if middle <= NEAR { Verdict::Pass } else { Verdict::Fail }, says }
+        let near = if self.extent.quick { QUICK_NEAR } else { NEAR };
+        Property { name, verdict: if middle <= near { Verdict::Pass } else { Verdict::Fail }, says }
     }
 }

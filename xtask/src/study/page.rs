@@ -6,6 +6,7 @@ use super::{
     FULL_AT, Load, PAIRS, Study, ZERO_AT,
     judge::{Count, percent},
     rules::Rule,
+    work,
 };
 use crate::{
     chart::{self, Chart, Layout, number, text::escape},
@@ -50,7 +51,8 @@ pub fn render(study: &Study) -> String {
     write!(
         page,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" \
+             content=\"light dark\">\n\
          <title>Noise study \u{b7} Racecourse</title>\n<style>\n{}\n{}</style>\n</head>\n<body>\n\
          <header>\n<p class=\"eyebrow\">Racecourse noise study</p>\n<h1>{}</h1>\n<dl class=\"provenance\">\n",
         chart::style(),
@@ -70,7 +72,8 @@ pub fn render(study: &Study) -> String {
     write!(
         page,
         "</main>\n<footer>\n<p>Every pair of runs is in <code>results.json</code> beside this page; both are made by {}. \
-         What is drawn by lot, the order of the gradings and of the runs, the inputs and the bursts of the load, is drawn from the seed.</p>\n\
+         What is drawn by lot, the order of the gradings and of the runs, the inputs and the bursts of the load, is drawn \
+         from the seed.</p>\n\
          </footer>\n</body>\n</html>\n",
         command(&format!("cargo xtask study noise{} --seed {}", if study.extent.quick { " --quick" } else { "" }, study.seed))
     )
@@ -78,17 +81,22 @@ pub fn render(study: &Study) -> String {
     page
 }
 
-const SLOWER: &str = "The slower versions count the first 20 %, 50 % and all of the text a second time and throw that away: real work, and a right output. \
-    How many times as long that takes is measured, as the median of the clean pairs without load. At 1.2 times the work the truth is the limit itself, \
-    and who is in doubt keeps the points. On two cores a program of two threads has no clean pairs where another one never rests: then the answer is that there is none.";
+const SLOWER: &str = "\
+    The slower versions count the first 20 %, 50 % and all of the text a second time and throw that away: real work, and a \
+    right output. How many times as long that takes is measured, as the median of the clean pairs without load. At 1.2 \
+    times the work the truth is the limit itself, and who is in doubt keeps the points. On two cores a program of two \
+    threads has no clean pairs where another one never rests: then the answer is that there is none.";
 
-const SORTS: &str = "Three merge sorts, each counted at 1 to 7 threads while another process keeps a core busy. On two cores their times can hardly be told \
-    apart; the counts are the same in every run, to the last unit.";
+const SORTS: &str = "\
+    Three merge sorts, each counted at 1 to 7 threads while another process keeps a core busy. On two cores their times \
+    can hardly be told apart; the counts are the same in every run, to the last unit.";
 
-const CORES: &str = "From 1 to twice as many threads as there are cores compute for 0.4 s, without ever sleeping, under a load drawn by lot. \
-    Effective cores are read off the time that they stood in the scheduler's queue, as for every verdict on speed; the truth is the time that the \
-    kernel says they were on a core, over the length of the run. A wait is told when it is over: that of a thread which stands in the queue at the \
-    very end is missing, so that effective cores are rather too high than too low.";
+const CORES: &str = "\
+    From 1 to twice as many threads as there are cores compute for 0.4 s, without ever sleeping, under a load drawn by \
+    lot. Effective cores are read off the time that they stood in the scheduler's queue, as for every verdict on speed; \
+    the truth is the time that the kernel says they were on a core, over the length of the run. A wait is told when it is \
+    over: that of a thread which stands in the queue at the very end is missing, so that effective cores are rather too \
+    high than too low.";
 
 fn section(page: &mut String, title: &str, method: &str, html: &str) {
     writeln!(
@@ -145,10 +153,11 @@ fn properties(study: &Study) -> String {
 fn same_method(study: &Study) -> String {
     let [least, most] = PAIRS;
     format!(
-        "Two processes of one program are graded against each other as cargo xtask grade does: pairs of runs back to back, at least {least} clean ones, \
-         {most} at the most, full points up to {FULL_AT} times, none from {ZERO_AT} times on. Runs take 20 to 30 ms and a grading's pairs {} s at the most, \
-         which is fewer pairs than a real grading has time for: more is not measurable here. The other rules are what course graders are known to use, \
-         on the first runs of the same gradings.",
+        "Two processes of one program are graded against each other as cargo xtask grade does: pairs of runs back to back, \
+         at least {least} clean ones, {most} at the most, full points up to {FULL_AT} times, none from {ZERO_AT} times on. \
+         Runs take 20 to 30 ms and a grading's pairs {} s at the most, which is fewer pairs than a real grading has time \
+         for: more is not measurable here. The other rules are what course graders are known to use, on the first runs of \
+         the same gradings.",
         study.extent.budget
     )
 }
@@ -193,12 +202,13 @@ fn outcome_table(study: &Study) -> String {
             let time = study.true_ratio(nominal).map_or("not measured".into(), |(ratio, [low, high], pairs)| {
                 format!("{ratio:.3} times the time ({low:.3} to {high:.3}, {pairs} pairs)")
             });
+            let work = work(nominal);
             let lost = study.mean_lost(nominal).map_or(String::new(), |lost| format!("; mean share lost {}", percent(lost)));
             [
-                by_load(format!("{nominal} times the work, failed of the measurable<br/><small>{time}{lost}</small>"), |load| {
+                by_load(format!("{work}, failed of the measurable<br/><small>{time}{lost}</small>"), |load| {
                     study.failed(nominal, load)
                 }),
-                by_load(format!("{nominal} times the work, not measurable"), |load| study.not_measurable(nominal, load)),
+                by_load(format!("{work}, not measurable"), |load| study.not_measurable(nominal, load)),
             ]
         })
         .collect();
@@ -223,7 +233,8 @@ fn loads_table(study: &Study) -> String {
     };
     let head = ["load", "gradings", "cores that it had", "cores that others had"].map(String::from);
     format!(
-        "<h4>The load that was really there</h4>\n{}<p class=\"note\">Of the time of a whole grading, its start included; what others had comes on top.</p>\n",
+        "<h4>The load that was really there</h4>\n{}<p class=\"note\">Of the time of a whole grading, its start included; \
+            what others had comes on top.</p>\n",
         table("study", &head, &Load::ALL.map(row))
     )
 }
