@@ -25,7 +25,7 @@ use crate::{
     machine,
     measure::{self, Blame, Contender, Plan},
     process::{End, Finished, Run},
-    results::{CaseResult, CheckResult, Evidence, Record, Span, Subject, SubjectResult, Verdict},
+    results::{CaseResult, CheckResult, Evidence, Record, Span, Speed, Subject, SubjectResult, Verdict},
 };
 
 /// The seed of every input, unless a command is given another.
@@ -369,27 +369,19 @@ impl Checker<'_> {
         };
         let clean = speed.pairs.iter().filter(|pair| pair.clean).count();
         let all = speed.pairs.len();
-        let (verdict, share, finding) = match (speed.ratio, speed.interval) {
+        let (verdict, share) = verdict_on_speed(&speed, pace.full_at, pace.zero_at);
+        let finding = match (speed.ratio, speed.interval) {
             (Some(ratio), Some([low, high])) => {
-                // The learner has the benefit of the doubt: what counts is the better end of the interval.
-                let share = measure::share_for_ratio(low, pace.full_at, pace.zero_at);
                 let on = on_how_many(spec.axis, threads);
-                let finding = format!(
+                format!(
                     "{ratio:.2}x the time of {} on {on} ({low:.2} to {high:.2}, {clean} clean pairs of {all}); up to {}x is full",
                     pace.against, pace.full_at
-                );
-                (if share >= 1.0 { Verdict::Pass } else { Verdict::Fail }, share, finding)
+                )
             }
-            _ if clean == all => {
-                let why = format!("only {all} pairs of runs ended within {} s, and {least} are needed", budget.as_secs());
-                (Verdict::NotMeasurable, 0.0, why)
-            }
-            _ => {
-                let why = format!(
-                    "the machine was too busy: in only {clean} of {all} pairs did both runs have their cores; close what else runs and try again"
-                );
-                (Verdict::NotMeasurable, 0.0, why)
-            }
+            _ if clean == all => format!("only {all} pairs of runs ended within {} s, and {least} are needed", budget.as_secs()),
+            _ => format!(
+                "the machine was too busy: in only {clean} of {all} pairs did both runs have their cores; close what else runs and try again"
+            ),
         };
         let summary = [vec![finding], speed.caveats.clone()].concat().join("; ");
         Ok(CheckResult {
@@ -399,6 +391,15 @@ impl Checker<'_> {
             ..ended("speed", verdict, summary)
         })
     }
+}
+
+/// The verdict on a comparison, and the share of the points. Not measurable where it came to no finding.
+///
+/// The learner has the benefit of the doubt: what counts is the better end of the interval.
+pub fn verdict_on_speed(speed: &Speed, full_at: f64, zero_at: f64) -> (Verdict, f64) {
+    let Some([low, _]) = speed.interval else { return (Verdict::NotMeasurable, 0.0) };
+    let share = measure::share_for_ratio(low, full_at, zero_at);
+    (if share >= 1.0 { Verdict::Pass } else { Verdict::Fail }, share)
 }
 
 /// What clippy says, worth no points: it is advice.

@@ -25,5 +25,7 @@ pub mod process;
 pub mod results;
 pub mod screen;
 pub mod stage;
+pub mod study;
+pub mod study_sorts;
 pub mod traced;
 pub mod verify;

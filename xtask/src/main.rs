@@ -7,9 +7,13 @@ use xtask::{
     commands::{Cli, run},
     process::end_children_on_signals,
     screen,
+    study::spinning,
 };
 
 fn main() -> ExitCode {
+    if std::env::var_os(spinning::VARIABLE).is_some() {
+        return spinning::main();
+    }
     // Clap ends the process with code 2 where it was used wrongly.
     let cli = Cli::parse();
     let outcome = end_children_on_signals().and_then(|()| run(cli));

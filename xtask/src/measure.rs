@@ -83,7 +83,7 @@ pub enum Blame {
 }
 
 /// The cores that a run of `threads` had: its threads less the share of the time that they waited for one.
-fn effective_cores(threads: f64, waited: Option<f64>, seconds: f64) -> Option<f64> {
+pub fn effective_cores(threads: f64, waited: Option<f64>, seconds: f64) -> Option<f64> {
     waited.map(|waited| (threads - waited / seconds).max(0.0))
 }
 

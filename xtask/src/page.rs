@@ -5,7 +5,7 @@
 mod curves;
 mod evidence;
 mod exercise;
-mod html;
+pub(crate) mod html;
 
 use std::{collections::BTreeMap, fmt::Write};
 

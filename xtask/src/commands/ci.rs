@@ -82,6 +82,10 @@ pub fn ci(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     if let Err(error) = proofs(catalog, &mut tally) {
         tally.error("proof", &error);
     }
+    say(bold("\nnoise study"));
+    if let Err(error) = noise(catalog, &mut tally) {
+        tally.error("noise study", &error);
+    }
     if json {
         screen::json(&tally);
     }
@@ -150,6 +154,20 @@ fn proofs(catalog: &Catalog, tally: &mut Tally) -> Result<()> {
             tally.parts(format!("orderings of {}", weakened.exercise), weakened.holds(), |verdict| weakened.count(verdict));
         }
     }
+    Ok(())
+}
+
+/// Whether verdicts on speed survive a busy machine: the quick study, beside the scratch files and not in the reports.
+fn noise(catalog: &Catalog, tally: &mut Tally) -> Result<()> {
+    let out = catalog.scratch().join("noise-quick");
+    let options = super::study::Options { quick: true, out: None, seed: crate::check::SEED, render: false };
+    let study = super::study::make(catalog, &options, &out)?;
+    super::study::draw(&study, &out)?;
+    super::study::show(&study);
+    let properties = study.properties();
+    let count = |verdict| properties.iter().filter(|property| property.verdict == verdict).count();
+    let good = count(Verdict::Fail) + count(Verdict::Error) == 0;
+    tally.parts("noise study".into(), good, count);
     Ok(())
 }
 

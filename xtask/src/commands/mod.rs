@@ -22,6 +22,7 @@ mod instruments;
 mod map;
 mod orderings;
 mod report;
+mod study;
 mod verify;
 
 /// The runner of Racecourse. Without a command it shows where you are and what comes next.
@@ -97,9 +98,12 @@ enum Command {
         #[arg(long)]
         orderings: bool,
     },
+    /// Prove that the course's own instruments are right.
+    #[command(subcommand)]
+    Study(study::Command),
     /// What this machine can and cannot check, and the command that mends it.
     Doctor,
-    /// What CI runs: format, lints, tests, the proof of every exercise, and of its memory orderings.
+    /// What CI runs: format, lints, tests, the proof of every exercise and of its memory orderings, and the quick noise study.
     Ci,
 }
 
@@ -157,6 +161,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Grade { submission, exercise, out }) => grade::grade(&catalog, &submission, &exercise, &out, json),
         Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
         Some(Command::Verify { exercises, orderings: false }) => verify::verify(&catalog, &exercises, json),
+        Some(Command::Study(command)) => study::study(&catalog, command, json),
         Some(Command::Doctor) => doctor::doctor(&catalog, json),
         Some(Command::Ci) => ci::ci(&catalog, json),
     }
