@@ -13,6 +13,7 @@ pub mod driver;
 pub mod explain;
 pub mod grade;
 pub mod kept;
+pub mod losses;
 pub mod machine;
 pub mod measure;
 pub mod orderings;

@@ -1,6 +1,9 @@
-//! One traced run of a workload, over all its processes, in one Chrome trace file.
+//! One traced run of a workload, over all its processes, in one Chrome trace file, and where its time went.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use lab::{
@@ -8,33 +11,41 @@ use lab::{
         TRACE_FOLDER_VARIABLE,
         file::{self, Trace},
     },
-    workload::Setup,
+    workload::{Axis, Setup},
 };
 
 use crate::{
     catalog::Exercise,
-    driver::{Fault, Workload},
+    driver::{Fault, Timed, Workload},
+    losses::{Account, Cores, Losses, Sample, Who, account, in_flight},
 };
 
-/// Runs the submission of `program` once, and writes the merged trace of all its processes to `out`.
+/// A traced run.
+#[derive(Debug)]
+pub struct Traced {
+    /// All its processes.
+    pub trace: Trace,
+    /// Where its time went, or what kept that from being found out: a wrong output, or a run on one thread that failed.
+    pub losses: Result<Losses>,
+}
+
+/// Runs of the sequential program and of the submission on one thread, of which medians are taken. An odd number: the
+/// median is then a run, which can be accounted for.
+const RUNS: usize = 5;
+
+/// Runs the submission of `program` once, and writes the merged trace of all its processes to `out`. Then runs it on one
+/// thread, and the sequential program, and says where the time of the traced run went.
 ///
 /// # Errors
 /// A [`Fault`] if the program fails, or if its trace is not valid: viewers would drop or misplace events without a word.
-pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path) -> Result<Trace> {
-    let folder = tempfile::tempdir().context("cannot make a folder for the trace")?;
-    let own = folder.path().join("workload.json");
-    let children = folder.path().join("children");
-    let limit = exercise.limit("speed");
-    let mut workload = Workload::start(program, Some(&own), &[(TRACE_FOLDER_VARIABLE, children.clone().into())], limit)?;
-    workload.run("submission", setup)?;
-    workload.quit()?;
-    let mut parts = vec![own];
-    if let Ok(entries) = fs::read_dir(&children) {
-        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        files.sort();
-        parts.extend(files);
-    }
-    let trace = file::merge(&parts).context("cannot read the trace of the run")?;
+pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path) -> Result<Traced> {
+    let mut process = Process::start(program, exercise)?;
+    let axis = process.workload.spec.axis;
+    // The sequential program warms caches and pages up. It has no spans, so nothing of it is in the trace. Where requests wait
+    // for a network nothing is warmed by it, and it is slow.
+    let expected = if axis == Axis::InFlight { None } else { Some(process.workload.run("baseline", setup)?.digest) };
+    let run = process.workload.run("submission", setup)?;
+    let trace = process.trace()?;
     let faults = file::check(&trace);
     if !faults.is_empty() {
         let what = format!("its trace is not valid:\n  {}", faults.join("\n  "));
@@ -44,5 +55,78 @@ pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path)
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     file::write(&trace, out).with_context(|| format!("cannot write {}", out.display()))?;
-    Ok(trace)
+    let losses = match expected {
+        None => Ok(Losses::InFlight(in_flight(&trace, &run, setup.threads))),
+        Some(digest) => cores(program, exercise, setup, (&trace, &run), &digest).map(|cores| Losses::Cores(Box::new(cores))),
+    };
+    Ok(Traced { trace, losses })
+}
+
+fn cores(program: &Path, exercise: &Exercise, setup: Setup, (trace, run): (&Trace, &Timed), digest: &str) -> Result<Cores> {
+    let right = |run: Timed| {
+        if run.digest == digest { Ok(run) } else { Err(anyhow::Error::new(Fault::wrong_output(&run.digest, digest))) }
+    };
+    right(run.clone())?;
+    let mut process = Process::start(program, exercise)?;
+    let (main, axis) = (process.workload.id(), process.workload.spec.axis);
+    let mut runs = |contender| -> Result<Vec<Timed>> {
+        let setup = Setup { threads: 1, ..setup };
+        // One more: the first warms up.
+        let runs = (0..=RUNS).map(|_| process.workload.run(contender, setup).and_then(right)).collect::<Result<Vec<_>>>()?;
+        Ok(runs.into_iter().skip(1).collect())
+    };
+    let (sequential, on_one) = (runs("baseline")?, runs("submission").context("on one thread")?);
+    let one_thread = process.trace().context("on one thread")?;
+    let of = |trace: &Trace, run: &Timed, lanes| account(trace, run, lanes, who(axis, trace));
+    let mut accounts: Vec<Account> = on_one.iter().map(|run| of(&one_thread, run, 1)).collect();
+    let own = |account: &Account| Sample { seconds: account.wall, waited: account.waited() };
+    let one_samples = accounts.iter().map(own).collect();
+    accounts.sort_by(|a, b| a.own().total_cmp(&b.own()));
+    let waited = |run: &Timed| run.threads.get(&main).map(|told| told.waited);
+    Ok(Cores {
+        threads: setup.threads,
+        sequential: sequential.iter().map(|run| Sample { seconds: run.seconds, waited: waited(run) }).collect(),
+        one_thread: one_samples,
+        one: accounts.swap_remove(RUNS / 2),
+        parallel: of(trace, run, setup.threads),
+    })
+}
+
+/// Of several processes the first is the one that hands out the work.
+fn who(axis: Axis, trace: &Trace) -> Who {
+    let first = || trace.other.get("processes")?.get(0)?.get("pid")?.as_u64();
+    match axis {
+        Axis::Processes => first().map_or(Who::Threads, Who::ProcessesBut),
+        Axis::Threads | Axis::InFlight => Who::Threads,
+    }
+}
+
+/// A workload that traces itself and its children into files that nobody keeps.
+struct Process {
+    workload: Workload,
+    own: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Process {
+    fn start(program: &Path, exercise: &Exercise) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder for the trace")?;
+        let own = folder.path().join("workload.json");
+        let children = folder.path().join("children");
+        let limit = exercise.limit("speed");
+        let workload = Workload::start(program, Some(&own), &[(TRACE_FOLDER_VARIABLE, children.into())], limit)?;
+        Ok(Self { workload, own, folder })
+    }
+
+    /// Ends it; the merged trace of all its processes.
+    fn trace(self) -> Result<Trace> {
+        self.workload.quit()?;
+        let mut parts = vec![self.own];
+        if let Ok(entries) = fs::read_dir(self.folder.path().join("children")) {
+            let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+            files.sort();
+            parts.extend(files);
+        }
+        file::merge(&parts).context("cannot read the trace of the run")
+    }
 }

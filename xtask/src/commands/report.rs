@@ -151,7 +151,10 @@ fn one(
     // The learner's run where there is one: it is what one wants to see.
     if let Some((subject, program)) = programs.last() {
         match traced(checker, exercise, *subject, program, out) {
-            Ok(trace) => result.trace = Some(trace),
+            Ok((trace, lost)) => {
+                result.trace = Some(trace);
+                result.notes.extend(lost.map(|error| note(&Failure::new(&subject.to_string(), &error), "accounted for")));
+            }
             Err(error) => result.notes.push(note(&Failure::new(&subject.to_string(), &error), "traced")),
         }
     }
@@ -169,13 +172,23 @@ fn one(
     result
 }
 
-fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program: &Path, out: &Path) -> Result<TraceResult> {
+/// The traced run, and what kept its losses from being found out.
+fn traced(
+    checker: &Checker<'_>,
+    exercise: &Exercise,
+    subject: Subject,
+    program: &Path,
+    out: &Path,
+) -> Result<(TraceResult, Option<anyhow::Error>)> {
     let spec = Workload::start(program, None, &[], exercise.limit("speed"))?.spec.clone();
     let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
     let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
     let file = format!("traces/{}.json", exercise.name);
-    traced_run(program, exercise, setup, &out.join(&file))?;
-    Ok(TraceResult { file, subject, threads: setup.threads })
+    let (losses, lost) = match traced_run(program, exercise, setup, &out.join(&file))?.losses {
+        Ok(losses) => (Some(losses), None),
+        Err(error) => (None, Some(error)),
+    };
+    Ok((TraceResult { file, subject, threads: setup.threads, losses }, lost))
 }
 
 fn benched(
@@ -224,7 +237,7 @@ fn remove_old(charts: &Path, drawn: impl Fn(&str) -> bool) -> Result<()> {
     let Ok(entries) = fs::read_dir(charts) else { return Ok(()) };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if ["-speedup.svg", "-timeline.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
+        if ["-speedup.svg", "-timeline.svg", "-losses.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}, a chart of an earlier report", path.display()))?;
         }
     }
