@@ -44,9 +44,9 @@ pub enum Losses {
 pub struct Cores {
     /// Threads or processes asked for.
     pub threads: usize,
-    /// Runs of the sequential program: `T_seq` is their median.
+    /// Runs of the sequential program: `T_seq` is the median of their own times.
     pub sequential: Vec<Sample>,
-    /// Runs of the same program on one thread, traced as well: `T_1` is their median.
+    /// Runs of the same program on one thread, traced as well: `T_1` is the median of their own times.
     pub one_thread: Vec<Sample>,
     /// The run on one thread that is the median.
     pub one: Account,
@@ -59,16 +59,9 @@ pub struct Cores {
 pub struct Sample {
     /// Wall-clock time.
     pub seconds: f64,
-    /// How long of it the thread that worked was ready and had no core; absent where the system does not tell. It is left out of
-    /// `T_seq` and `T_1`: what other programs took is not this program's time.
-    pub waited: Option<f64>,
-}
-
-impl Sample {
-    /// The run's time without what other programs took of it, in seconds.
-    pub fn own(&self) -> f64 {
-        self.seconds - self.waited.unwrap_or(0.0)
-    }
+    /// The program's own part of it: of the sequential program, without the time that it was ready and had no core; on one
+    /// thread, only what [`Account::own`] counts. Where the scheduler is silent, all of it.
+    pub own: f64,
 }
 
 /// Where the time of one run went. All times in seconds.
@@ -98,7 +91,8 @@ pub struct Lane {
     pub useful: f64,
     /// Inside spans marked `waits = true`, by name.
     pub waits: BTreeMap<String, f64>,
-    /// What the scheduler told.
+    /// What the scheduler told. It tells sums and not places: a thread on a core is taken to be in its spans of work, as far as
+    /// they have room, for threads without work sleep. That is wrong by no more than the lesser of `not_let` and `no_span`.
     pub told: Option<Told>,
     /// The rest: nothing to do. Where the scheduler is silent, also everything that it would have told.
     pub idle: f64,

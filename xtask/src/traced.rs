@@ -79,13 +79,13 @@ fn cores(program: &Path, exercise: &Exercise, setup: Setup, (trace, run): (&Trac
     let one_thread = process.trace().context("on one thread")?;
     let of = |trace: &Trace, run: &Timed, lanes| account(trace, run, lanes, who(axis, trace));
     let mut accounts: Vec<Account> = on_one.iter().map(|run| of(&one_thread, run, 1)).collect();
-    let own = |account: &Account| Sample { seconds: account.wall, waited: account.waited() };
+    let own = |account: &Account| Sample { seconds: account.wall, own: account.own() };
     let one_samples = accounts.iter().map(own).collect();
     accounts.sort_by(|a, b| a.own().total_cmp(&b.own()));
-    let waited = |run: &Timed| run.threads.get(&main).map(|told| told.waited);
+    let waited = |run: &Timed| run.threads.get(&main).map_or(0.0, |told| told.waited);
     Ok(Cores {
         threads: setup.threads,
-        sequential: sequential.iter().map(|run| Sample { seconds: run.seconds, waited: waited(run) }).collect(),
+        sequential: sequential.iter().map(|run| Sample { seconds: run.seconds, own: run.seconds - waited(run) }).collect(),
         one_thread: one_samples,
         one: accounts.swap_remove(RUNS / 2),
         parallel: of(trace, run, setup.threads),

@@ -189,23 +189,24 @@ impl Parts {
         parts
     }
 
-    /// Cuts `wall` seconds. The scheduler tells sums and not places, so time without a core is taken from the spans of work
-    /// first: that is where a thread wants one. What its figures claim beyond the lane's time is cut off, for the two clocks
-    /// differ by a little.
+    /// Cuts `wall` seconds. The scheduler tells sums and not places: time on a core is put into the spans of work first, and
+    /// time without one then into what is left of them. (To take all time without a core from the spans left nothing useful
+    /// of them on a busy machine, where much of it is spent before the first span: a thread is woken, and has to wait.)
+    ///
+    /// What the figures claim beyond the lane's time is cut off, for the two clocks differ by a little.
     fn cut(self, wall: f64, told: bool) -> Lane {
         let Self { in_work, waits, ran, waited } = self;
         let outside = (wall - in_work - waits.values().sum::<f64>()).max(0.0);
         if !told {
             return Lane { useful: in_work, waits, told: None, idle: outside };
         }
-        let not_let = waited.min(in_work + outside);
-        // Time that it stood in the queue outside of spans leaves the less for the rest outside.
-        let rest = outside - (not_let - in_work).max(0.0);
-        let wanted = (in_work - not_let).max(0.0);
-        let useful = wanted.min(ran);
-        let no_span = (ran - useful).min(rest);
-        let told = Told { not_let, no_span, stood_still: wanted - useful };
-        Lane { useful, waits, told: Some(told), idle: rest - no_span }
+        let useful = ran.min(in_work);
+        let not_let_inside = waited.min(in_work - useful);
+        let stood_still = in_work - useful - not_let_inside;
+        let no_span = (ran - useful).min(outside);
+        let not_let_outside = (waited - not_let_inside).min(outside - no_span);
+        let told = Told { not_let: not_let_inside + not_let_outside, no_span, stood_still };
+        Lane { useful, waits, told: Some(told), idle: outside - no_span - not_let_outside }
     }
 }
 

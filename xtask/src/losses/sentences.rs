@@ -98,7 +98,10 @@ fn sentence(cores: &Cores, term: &Term) -> String {
     let why = match &term.kind {
         Kind::MoreWork => more_work(cores, term.seconds),
         Kind::CostsMore => costs_more(cores, term.seconds),
-        kind if term.seconds < 0.0 => format!("{} than on one thread", less(kind)),
+        Kind::NoSpan if term.seconds < 0.0 => {
+            "threads were on a core outside of any span for less time than one thread is".into()
+        }
+        Kind::Idle if term.seconds < 0.0 => "threads were outside of any span for less time than one thread is".into(),
         Kind::Waits(span) => format!("threads waited in {span}"),
         Kind::NotLet => format!("threads were ready and had no core{}", most(&cores.parallel, |thread| thread.waited)),
         Kind::NoSpan => {
@@ -113,20 +116,11 @@ fn sentence(cores: &Cores, term: &Term) -> String {
     format!("{}: {why}", amount(term.seconds))
 }
 
-fn less(kind: &Kind) -> String {
-    match kind {
-        Kind::Waits(span) => format!("less waiting in {span}"),
-        Kind::NoSpan => "less time on a core outside of any span".into(),
-        Kind::StoodStill => "less standing still inside spans of work".into(),
-        _ => "less time with nothing to do".into(),
-    }
-}
-
 fn more_work(cores: &Cores, more: f64) -> String {
     let (one, sequential) = (cores.t_1(), cores.t_seq());
     let does = if more < 0.0 { "less" } else { "more" };
     let lanes = cores.one.lanes.len();
-    let on = if lanes == 1 { String::new() } else { format!(" (of {lanes} threads, though it was given one)") };
+    let on = if lanes == 1 { String::new() } else { format!(" of {lanes} threads") };
     let (ratio, one, sequential) = (times(one / sequential), seconds(one), seconds(sequential));
     format!(
         "the parallel program does {does} work than the sequential one: given one thread it takes {ratio} its time \
@@ -136,10 +130,12 @@ fn more_work(cores: &Cores, more: f64) -> String {
 
 fn costs_more(cores: &Cores, more: f64) -> String {
     let ratio = times(cores.parallel.useful() / cores.one.useful());
-    let growth = |(name, time): (&String, &f64)| Some((name.clone(), time - cores.one.spans.get(name)?));
+    // Time in spans holds time without a core; the useful part of all of it is taken to be that of each name.
+    let [one, all] = [&cores.one, &cores.parallel].map(|run| run.useful() / run.spans.values().sum::<f64>());
+    let growth = |(name, time): (&String, &f64)| Some((name.clone(), time * all - cores.one.spans.get(name)? * one));
     let grown = cores.parallel.spans.iter().filter_map(growth).max_by(|a, b| (a.1 * more).total_cmp(&(b.1 * more)));
     let at = match grown {
-        Some((name, time)) if time * more > 0.0 => {
+        Some((name, time)) if time / more >= 0.1 => {
             let sign = if more < 0.0 { "\u{2212}" } else { "+" };
             format!(", most in {name} ({sign}{})", seconds(time.abs()))
         }

@@ -1,8 +1,8 @@
 //! The terms of `p * T_p - T_seq`, and the factors of the speedup.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Account, Cores, Lane, Sample};
+use super::{Account, Cores, Lane, Sample, Told};
 
 /// What time was lost to.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,13 +63,6 @@ impl Factors {
     }
 }
 
-impl Lane {
-    /// Everything but nothing to do, in a lane of `wall` seconds.
-    fn occupied(&self, wall: f64) -> f64 {
-        wall - self.idle
-    }
-}
-
 impl Account {
     fn sum(&self, part: impl Fn(&Lane) -> f64) -> f64 {
         self.lanes.iter().map(part).sum()
@@ -93,23 +86,15 @@ impl Account {
         waits
     }
 
-    /// The time of all lanes, in seconds, less what they waited for a core.
+    /// The time that the program itself took, over all lanes, in seconds: useful, and on a core outside of spans. Where the
+    /// scheduler is silent, all that is no wait.
     pub fn own(&self) -> f64 {
-        self.lanes.len() as f64 * self.wall - self.not_let()
-    }
-
-    /// How long all lanes waited for a core, in seconds, where the scheduler tells.
-    pub fn waited(&self) -> Option<f64> {
-        self.told().then(|| self.not_let())
-    }
-
-    fn not_let(&self) -> f64 {
-        self.sum(|lane| lane.told.map_or(0.0, |told| told.not_let))
+        self.useful() + self.sum(|lane| lane.told.map_or(lane.idle, |told| told.no_span))
     }
 
     /// Load imbalance and serialisation, in seconds: together, all that the lanes were idle.
     fn idle(&self) -> (f64, f64) {
-        let occupied = |lane: &Lane| lane.occupied(self.wall);
+        let occupied = |lane: &Lane| self.wall - lane.idle;
         let most = self.lanes.iter().map(occupied).fold(0.0, f64::max);
         (self.sum(|lane| most - occupied(lane)), self.lanes.len() as f64 * (self.wall - most))
     }
@@ -117,7 +102,7 @@ impl Account {
 
 /// The median of the runs' own times, in seconds.
 fn median(samples: &[Sample]) -> f64 {
-    let mut times: Vec<f64> = samples.iter().map(Sample::own).collect();
+    let mut times: Vec<f64> = samples.iter().map(|sample| sample.own).collect();
     times.sort_by(f64::total_cmp);
     match times.len() {
         0 => 0.0,
@@ -131,8 +116,7 @@ impl Cores {
         median(&self.sequential)
     }
 
-    /// The thread time of the program on one thread, in seconds, less what it waited for a core. A program that uses more
-    /// lanes than the one it is given pays for them.
+    /// The program's own time on one thread, in seconds. One that uses more threads than it is given has that of all of them.
     pub fn t_1(&self) -> f64 {
         self.one.own()
     }
@@ -152,40 +136,28 @@ impl Cores {
         self.t_seq() / self.parallel.wall
     }
 
-    /// Where the thread time went, in no order. Each part is what the parallel run has more of it than the run on one thread,
-    /// so that what one thread has already counts once, in [`Kind::MoreWork`].
+    /// Where the thread time went, in no order. What one thread does already counts once, in [`Kind::MoreWork`]: of the time
+    /// outside of spans, only what the parallel run has more.
     pub fn terms(&self) -> Vec<Term> {
         let (one, all) = (&self.one, &self.parallel);
-        let mut terms = vec![
-            Term { kind: Kind::MoreWork, seconds: self.t_1() - self.t_seq() },
-            Term { kind: Kind::CostsMore, seconds: all.useful() - one.useful() },
-        ];
-        let (before, after) = (one.waits(), all.waits());
-        let at = |waits: &BTreeMap<&str, f64>, name| waits.get(name).copied().unwrap_or(0.0);
-        for name in before.keys().chain(after.keys()).copied().collect::<BTreeSet<_>>() {
-            terms.push(Term { kind: Kind::Waits(name.into()), seconds: at(&after, name) - at(&before, name) });
-        }
-        let ((imbalance, serialisation), before) = (all.idle(), one.idle());
-        let serialisation = serialisation - before.0 - before.1;
-        let nothing = imbalance + serialisation;
+        let term = |kind, seconds| Term { kind, seconds };
+        let mut terms = vec![term(Kind::MoreWork, self.t_1() - self.t_seq()), term(Kind::CostsMore, all.useful() - one.useful())];
+        let waits = all.waits();
+        terms.extend(waits.iter().map(|(name, time)| term(Kind::Waits((*name).to_owned()), *time)));
         if !(one.told() && all.told()) {
-            // Whatever one of the two runs was told of, the other lumps together.
-            let told = self.told_more(|told| told.no_span + told.stood_still) + all.not_let();
-            terms.push(Term { kind: Kind::Idle, seconds: nothing + told });
+            let outside = self.thread_time() - all.useful() - waits.values().sum::<f64>();
+            terms.push(term(Kind::Idle, outside - (one.own() - one.useful())));
             return terms;
         }
+        let told = |account: &Account, part: fn(Told) -> f64| account.sum(|lane| lane.told.map_or(0.0, part));
+        let (imbalance, serialisation) = all.idle();
         terms.extend([
-            Term { kind: Kind::NotLet, seconds: all.not_let() },
-            Term { kind: Kind::NoSpan, seconds: self.told_more(|told| told.no_span) },
-            Term { kind: Kind::StoodStill, seconds: self.told_more(|told| told.stood_still) },
-            Term { kind: Kind::NothingToDo { imbalance, serialisation }, seconds: nothing },
+            term(Kind::NotLet, told(all, |told| told.not_let)),
+            term(Kind::NoSpan, told(all, |told| told.no_span) - told(one, |told| told.no_span)),
+            term(Kind::StoodStill, told(all, |told| told.stood_still)),
+            term(Kind::NothingToDo { imbalance, serialisation }, imbalance + serialisation),
         ]);
         terms
-    }
-
-    fn told_more(&self, part: impl Fn(super::Told) -> f64) -> f64 {
-        let of = |lane: &Lane| lane.told.map_or(0.0, &part);
-        self.parallel.sum(of) - self.one.sum(of)
     }
 
     /// The speedup as a product; `None` where no span of work has any length.
