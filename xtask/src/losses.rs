@@ -103,6 +103,8 @@ pub struct Lane {
 pub struct Told {
     /// Ready to run, and no core was free.
     pub not_let: f64,
+    /// Of it, outside of spans: just woken, or a thread that looks for work and offers its core to others meanwhile.
+    pub not_let_outside: f64,
     /// On a core outside of spans of work. Of a thread that spins inside a span that is a wait, nobody tells how much of its
     /// time on a core that was: it counts here as far as there is time outside of spans.
     pub no_span: f64,

@@ -5,6 +5,7 @@
 mod evidence;
 mod exercise;
 mod html;
+mod losses;
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -62,8 +63,11 @@ pub fn charts(results: &Results, traces: &BTreeMap<String, Timeline>) -> BTreeMa
             files.insert(format!("{name}-speedup.svg"), chart.file());
         }
         let timeline = trace.as_ref().zip(traces.get(path));
-        if let Some(chart) = timeline.and_then(|(trace, timeline)| timeline::draw(path, trace.subject, timeline, Layout::Wide)) {
+        if let Some(chart) = timeline.and_then(|(trace, timeline)| timeline::draw(path, trace, timeline, Layout::Wide)) {
             files.insert(format!("{name}-timeline.svg"), chart.file());
+        }
+        if let Some(chart) = trace.as_ref().and_then(|trace| chart::losses::draw(path, trace, Layout::Wide)) {
+            files.insert(format!("{name}-losses.svg"), chart.file());
         }
     }
     files

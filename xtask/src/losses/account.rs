@@ -205,7 +205,7 @@ impl Parts {
         let stood_still = in_work - useful - not_let_inside;
         let no_span = (ran - useful).min(outside);
         let not_let_outside = (waited - not_let_inside).min(outside - no_span);
-        let told = Told { not_let: not_let_inside + not_let_outside, no_span, stood_still };
+        let told = Told { not_let: not_let_inside + not_let_outside, not_let_outside, no_span, stood_still };
         Lane { useful, waits, told: Some(told), idle: outside - no_span - not_let_outside }
     }
 }

@@ -6,6 +6,9 @@ use crate::chart::number::{self, percent, seconds, times};
 /// Terms smaller than this share of `p * T_p` are told together.
 const LEAST: f64 = 0.02;
 
+/// A machine is busy that keeps the threads waiting for a core for more than this share of `p * T_p`.
+const BUSY: f64 = 0.1;
+
 /// What stands over the sentences, and the sentences.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
@@ -76,7 +79,7 @@ pub fn name(kind: &Kind) -> String {
         Kind::MoreWork => "more work than the sequential program".into(),
         Kind::CostsMore => "the same work costs more side by side".into(),
         Kind::Waits(span) => format!("waiting in {span}"),
-        Kind::NotLet => "ready, but no core free".into(),
+        Kind::NotLet { .. } => "ready, but no core free".into(),
         Kind::NoSpan => "on a core, in no span".into(),
         Kind::StoodStill => "standing still inside spans".into(),
         Kind::NothingToDo { .. } => "nothing to do".into(),
@@ -103,7 +106,15 @@ fn sentence(cores: &Cores, term: &Term) -> String {
         }
         Kind::Idle if term.seconds < 0.0 => "threads were outside of any span for less time than one thread is".into(),
         Kind::Waits(span) => format!("threads waited in {span}"),
-        Kind::NotLet => format!("threads were ready and had no core{}", most(&cores.parallel, |thread| thread.waited)),
+        Kind::NotLet { outside } => {
+            let most = most(&cores.parallel, |thread| thread.waited);
+            let part = if *outside >= 0.1 * term.seconds {
+                format!("; {} of it outside of spans, just woken or looking for work", seconds(*outside))
+            } else {
+                String::new()
+            };
+            format!("threads were ready and had no core{most}{part}")
+        }
         Kind::NoSpan => {
             let outside = |thread: &ThreadUse| thread.ran.map(|ran| ran - thread.in_work);
             let most = most(&cores.parallel, outside);
@@ -209,6 +220,10 @@ fn notes(cores: &Cores) -> Vec<String> {
              count in full."
                 .into(),
         );
+    }
+    let not_let: f64 = cores.parallel.lanes.iter().filter_map(|lane| lane.told).map(|told| told.not_let).sum();
+    if not_let > BUSY * cores.thread_time() {
+        notes.push("The machine was busy, which disturbs all figures: trace again when nothing else runs.".into());
     }
     if cores.parallel.unseen > 0.0 {
         notes.push(format!(

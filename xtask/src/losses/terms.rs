@@ -14,7 +14,10 @@ pub enum Kind {
     /// Inside spans of this name, which are waits.
     Waits(String),
     /// Ready to run, and no core was free.
-    NotLet,
+    NotLet {
+        /// Of it, outside of spans.
+        outside: f64,
+    },
     /// On a core outside of any span.
     NoSpan,
     /// Still inside spans of work, for a lock, a channel or a read.
@@ -152,7 +155,7 @@ impl Cores {
         let told = |account: &Account, part: fn(Told) -> f64| account.sum(|lane| lane.told.map_or(0.0, part));
         let (imbalance, serialisation) = all.idle();
         terms.extend([
-            term(Kind::NotLet, told(all, |told| told.not_let)),
+            term(Kind::NotLet { outside: told(all, |told| told.not_let_outside) }, told(all, |told| told.not_let)),
             term(Kind::NoSpan, told(all, |told| told.no_span) - told(one, |told| told.no_span)),
             term(Kind::StoodStill, told(all, |told| told.stood_still)),
             term(Kind::NothingToDo { imbalance, serialisation }, imbalance + serialisation),
