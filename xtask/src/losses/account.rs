@@ -236,3 +236,169 @@ fn pieces(slices: &[Slice], go_us: f64, wall: f64) -> Vec<Piece<'_>> {
     }
     pieces
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lab::trace::file::{Event, OS_THREAD};
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    fn random(seed: u64) -> impl FnMut() -> f64 {
+        let mut numbers = rand_pcg::Pcg64Mcg::seed_from_u64(seed);
+        move || f64::from(numbers.next_u32()) / f64::from(u32::MAX)
+    }
+
+    fn sum(lane: &Lane) -> f64 {
+        let told = lane.told.unwrap_or_default();
+        lane.useful + lane.waits.values().sum::<f64>() + told.not_let + told.no_span + told.stood_still + lane.idle
+    }
+
+    #[test]
+    fn a_lane_is_cut_without_overlap_or_rest_whatever_the_figures_claim() {
+        let mut next = random(1);
+        for round in 0..10_000 {
+            let wall = 0.01 + next();
+            let in_work = wall * next();
+            let waits = BTreeMap::from([("a".to_owned(), (wall - in_work) * next() * 0.5), ("b".to_owned(), 0.0)]);
+            // Up to twice what a thread can run or wait, and often nothing.
+            let [ran, waited] = [(); 2].map(|()| (2.5 * next() - 0.5).max(0.0) * wall);
+            for told in [true, false] {
+                let lane = Parts { in_work, waits: waits.clone(), ran, waited }.cut(wall, told);
+                assert!((sum(&lane) - wall).abs() < 1e-12, "round {round}: {lane:?} is not {wall}");
+                let told = lane.told.unwrap_or_default();
+                let parts = [lane.useful, lane.idle, told.not_let, told.not_let_outside, told.no_span, told.stood_still];
+                assert!(parts.iter().all(|part| *part >= 0.0), "round {round}: {lane:?}");
+                assert!(told.not_let_outside <= told.not_let + 1e-12, "round {round}: {lane:?}");
+                assert_eq!(lane.waits, waits);
+            }
+        }
+    }
+
+    #[test]
+    fn each_part_is_what_it_is_called() {
+        let cut = |in_work, ran, waited| {
+            let lane = Parts { in_work, waits: BTreeMap::from([("join".to_owned(), 1.0)]), ran, waited }.cut(10.0, true);
+            let told = lane.told.expect("told");
+            [lane.useful, told.not_let, told.not_let_outside, told.no_span, told.stood_still, lane.idle]
+        };
+        assert_eq!(cut(6.0, 6.0, 0.0), [6.0, 0.0, 0.0, 0.0, 0.0, 3.0], "at work and then idle");
+        assert_eq!(cut(6.0, 4.0, 2.0), [4.0, 2.0, 0.0, 0.0, 0.0, 3.0], "a third of its work without a core");
+        assert_eq!(cut(6.0, 6.0, 2.0), [6.0, 2.0, 2.0, 0.0, 0.0, 1.0], "woken, and had to wait");
+        assert_eq!(cut(6.0, 8.0, 0.0), [6.0, 0.0, 0.0, 2.0, 0.0, 1.0], "looked for work");
+        assert_eq!(cut(6.0, 1.0, 2.0), [1.0, 2.0, 0.0, 0.0, 3.0, 3.0], "stood at a lock");
+    }
+
+    const PID: u64 = 7;
+
+    fn span(name: &str, tid: u64, [from, to]: [f64; 2], waits: bool) -> Vec<Event> {
+        let mut events = [("B", from), ("E", to)].map(|(ph, ms)| Event::new(ph, name, PID, tid, 1e3 * ms)).to_vec();
+        if waits {
+            events[0].args.insert("waits".into(), true.into());
+        }
+        events
+    }
+
+    fn named(pid: u64, tid: u64, name: &str) -> Event {
+        let mut event = Event::thread_name(pid, tid, name);
+        event.args.insert(OS_THREAD.into(), (100 + tid).into());
+        event
+    }
+
+    /// A run that begins at millisecond 100 of the trace's clock and takes 50.
+    fn run(threads: &[(u32, Scheduled)]) -> Timed {
+        Timed {
+            started: UNIX_EPOCH + Duration::from_millis(1100),
+            seconds: 0.05,
+            digest: String::new(),
+            waited: None,
+            threads: threads.iter().copied().collect(),
+        }
+    }
+
+    fn ran(ran: f64, waited: f64, until: f64) -> Scheduled {
+        Scheduled { ran, waited, until }
+    }
+
+    fn trace(events: Vec<Event>) -> Trace {
+        Trace { events, other: [(CLOCK_BASE.to_owned(), 1e6.into())].into_iter().collect() }
+    }
+
+    fn milliseconds(time: f64) -> f64 {
+        (time * 1e6).round() / 1e3
+    }
+
+    #[test]
+    fn the_innermost_span_has_the_time_and_only_that_of_the_run() {
+        let mut events = vec![named(PID, 1, "one"), named(PID, 2, "two"), named(PID, 3, CRITICAL_PATH)];
+        events.extend(span("work", 1, [90.0, 110.0], false));
+        let (outer, inner) = (span("work", 1, [120.0, 140.0], false), span("lock", 1, [125.0, 130.0], true));
+        events.extend([outer[0].clone(), inner[0].clone(), inner[1].clone(), outer[1].clone()]);
+        events.extend(span("path", 3, [100.0, 150.0], false));
+        events.extend(span("wait", 2, [100.0, 150.0], true));
+        let run = run(&[(101, ran(0.02, 0.003, 0.051)), (102, ran(0.0, 0.0, 0.051)), (103, ran(9.0, 9.0, 0.051))]);
+        let account = account(&trace(events), &run, 2, Who::Threads);
+        assert_eq!(account.threads.len(), 1, "a thread that only waits has no lane, a critical path is no thread");
+        assert_eq!(account.lanes.len(), 2, "two were asked for");
+        let lane = &account.lanes[0];
+        let told = lane.told.expect("told");
+        // 10 of the first span, and 15 around the lock: 20 on a core, 3 without, 2 in neither.
+        assert_eq!([lane.useful, lane.waits["lock"], told.not_let, told.stood_still].map(milliseconds), [20.0, 5.0, 3.0, 2.0]);
+        assert_eq!([lane.idle, account.lanes[1].idle].map(milliseconds), [20.0, 50.0]);
+        assert_eq!(account.at_work.iter().copied().map(milliseconds).collect::<Vec<_>>(), [25.0, 25.0, 0.0]);
+    }
+
+    #[test]
+    fn a_worker_and_its_successor_share_a_lane() {
+        let mut events = vec![named(PID, 1, "first"), named(PID, 2, "other"), named(PID, 3, "successor")];
+        events.extend(span("task", 1, [100.0, 120.0], false));
+        events.extend(span("task", 2, [100.0, 150.0], false));
+        events.extend(span("task", 3, [130.0, 150.0], false));
+        let run = run(&[(101, ran(0.02, 0.0, 0.051)), (102, ran(0.05, 0.0, 0.051)), (103, ran(0.02, 0.0, 0.051))]);
+        let account = |lanes| account(&trace(events.clone()), &run, lanes, Who::Threads);
+        assert_eq!(account(2).threads.iter().map(|thread| thread.lane).collect::<Vec<_>>(), [0, 1, 0]);
+        assert_eq!(account(3).lanes.len(), 3, "each has its own where so many were asked for");
+        assert_eq!(account(1).lanes.len(), 2, "more worked at a time than were asked for");
+        assert_eq!(milliseconds(account(2).lanes[0].idle), 10.0);
+    }
+
+    #[test]
+    fn the_process_that_hands_out_the_work_has_no_lane() {
+        let mut events = vec![named(PID, 1, "parent"), named(8, 2, "worker")];
+        events.extend(span("commit", 1, [100.0, 150.0], false));
+        let mut task = span("task", 2, [100.0, 130.0], false);
+        task.iter_mut().for_each(|event| event.pid = 8);
+        events.extend(task);
+        let account = account(&trace(events), &run(&[(102, ran(0.03, 0.0, 0.051))]), 1, Who::ProcessesBut(PID));
+        assert_eq!(account.threads.iter().map(|thread| thread.thread.as_str()).collect::<Vec<_>>(), ["worker"]);
+    }
+
+    #[test]
+    fn what_a_thread_did_after_the_last_look_is_taken_for_work_and_told() {
+        let mut events = vec![named(PID, 1, "short")];
+        events.extend(span("work", 1, [100.0, 132.0], false));
+        let seen = |until, told| account(&trace(events.clone()), &run(&[(101, ran(told, 0.0, until))]), 1, Who::Threads);
+        let ended = seen(0.025, 0.022);
+        assert_eq!([ended.unseen, ended.lanes[0].useful].map(milliseconds), [7.0, 32.0]);
+        // Who was looked at until the end did stand still.
+        let watched = seen(0.051, 0.022);
+        let stood_still = watched.lanes[0].told.expect("told").stood_still;
+        assert_eq!([watched.unseen, watched.lanes[0].useful, stood_still].map(milliseconds), [0.0, 22.0, 10.0]);
+    }
+
+    #[test]
+    fn without_a_scheduler_that_tells_all_the_rest_is_idle() {
+        let mut events = vec![named(PID, 1, "one")];
+        events.extend(span("work", 1, [100.0, 130.0], false));
+        let silent = account(&trace(events.clone()), &run(&[]), 1, Who::Threads);
+        events[0].args.remove(OS_THREAD);
+        let unknown = account(&trace(events), &run(&[(101, ran(0.03, 0.0, 0.051))]), 1, Who::Threads);
+        for account in [silent, unknown] {
+            let lane = &account.lanes[0];
+            assert_eq!((lane.told, account.unseen), (None, 0.0));
+            assert_eq!([lane.useful, lane.idle].map(milliseconds), [30.0, 20.0]);
+        }
+    }
+}

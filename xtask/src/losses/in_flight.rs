@@ -89,3 +89,62 @@ fn levels<const N: usize>(kinds: &[&[[f64; 2]]; N], wall: f64) -> BTreeMap<[usiz
     *levels.entry(now).or_default() += wall - since;
     levels
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use lab::trace::file::{CLOCK_BASE, Event};
+
+    use super::*;
+
+    fn poll(name: &str, path: &str, tid: u64, from: f64, to: f64) -> [Event; 2] {
+        [("B", from), ("E", to)].map(|(ph, ms)| {
+            let mut event = Event::new(ph, name, 1, tid, 1e3 * ms);
+            if !path.is_empty() {
+                event.args.insert("path".into(), path.into());
+            }
+            event
+        })
+    }
+
+    fn account(events: Vec<Event>) -> InFlight {
+        let run = Timed {
+            started: UNIX_EPOCH + Duration::from_millis(10),
+            seconds: 0.1,
+            digest: String::new(),
+            waited: None,
+            threads: BTreeMap::new(),
+        };
+        in_flight(&Trace { events, other: [(CLOCK_BASE.to_owned(), 0.0.into())].into_iter().collect() }, &run, 4)
+    }
+
+    fn milliseconds(time: f64) -> f64 {
+        (time * 1e6).round() / 1e3
+    }
+
+    #[test]
+    fn a_request_is_in_flight_between_its_polls() {
+        let polls = [
+            poll("fetch", "/a", 1, 20.0, 21.0),
+            poll("fetch", "/b", 1, 30.0, 31.0),
+            poll("fetch", "/a", 2, 49.0, 50.0),
+            poll("parse", "", 2, 60.0, 70.0),
+            poll("parse", "", 2, 80.0, 81.0),
+            poll("fetch", "/b", 1, 89.0, 90.0),
+        ];
+        let found = account(polls.concat());
+        assert_eq!((found.span.as_deref(), found.requests), (Some("fetch"), 2));
+        // /a from 10 to 40 of the run, /b from 20 to 80.
+        assert_eq!(found.at_a_time.iter().copied().map(milliseconds).collect::<Vec<_>>(), [30.0, 50.0, 20.0]);
+        assert_eq!([found.working, found.waiting, found.mean()].map(milliseconds), [15.0, 55.0, 900.0]);
+    }
+
+    #[test]
+    fn a_trace_that_knows_no_request_does_not_invent_one() {
+        let found = account([poll("work", "", 1, 20.0, 30.0), poll("work", "", 1, 50.0, 60.0)].concat());
+        assert_eq!((found.span, found.requests), (None, 0));
+        assert_eq!(milliseconds(found.at_a_time[0]), 100.0);
+        assert_eq!(milliseconds(account(Vec::new()).at_a_time[0]), 100.0);
+    }
+}

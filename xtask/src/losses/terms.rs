@@ -178,3 +178,73 @@ impl Cores {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    fn random_account(next: &mut impl FnMut() -> f64, lanes: usize, told: bool) -> Account {
+        let wall = 0.001 + next();
+        // Shares of a lane's time that sum to 1.
+        let mut lane = || {
+            let weights = [(); 6].map(|()| (next() - 0.2).max(0.0) + 1e-3);
+            let [useful, wait, not_let, no_span, stood_still, idle] =
+                weights.map(|weight| wall * weight / weights.iter().sum::<f64>());
+            let waits = if next() < 0.5 { [("lock", wait)] } else { [("join", wait)] };
+            let waits = waits.into_iter().map(|(name, time)| (name.to_owned(), time)).collect();
+            let (told, idle) = if told {
+                (Some(Told { not_let, not_let_outside: 0.0, no_span, stood_still }), idle)
+            } else {
+                (None, wall - useful - wait)
+            };
+            Lane { useful, waits, told, idle }
+        };
+        let lanes = (0..lanes).map(|_| lane()).collect();
+        Account { wall, lanes, threads: vec![], at_work: vec![], alone: None, spans: BTreeMap::new(), unseen: 0.0 }
+    }
+
+    #[test]
+    fn terms_and_factors_are_identities() {
+        let mut numbers = rand_pcg::Pcg64Mcg::seed_from_u64(2);
+        let mut next = move || f64::from(numbers.next_u32()) / f64::from(u32::MAX);
+        for round in 0..5_000 {
+            let (threads, told) = (1 + round % 5, [round % 3 != 0, round % 4 != 0]);
+            let sequential = (0..=round % 4).map(|_| next()).map(|time| Sample { seconds: time, own: time }).collect();
+            let one = random_account(&mut next, 1 + usize::from(round % 7 == 0), told[0]);
+            let parallel = random_account(&mut next, threads, told[1]);
+            let cores = Cores { threads, sequential, one_thread: vec![], one, parallel };
+            let sum: f64 = cores.terms().iter().map(|term| term.seconds).sum();
+            assert!((sum - cores.missing()).abs() < 1e-12, "round {round}: {sum} is not {} in {cores:?}", cores.missing());
+            let product = cores.factors().expect("work").product();
+            assert!((product / cores.speedup() - 1.0).abs() < 1e-12, "round {round}: {product} is not {}", cores.speedup());
+            assert_eq!(cores.terms().iter().any(|term| term.kind == Kind::Idle), told != [true; 2], "round {round}");
+        }
+    }
+
+    #[test]
+    fn imbalance_and_serialisation_are_pops() {
+        let lane = |idle| Lane { useful: 10.0 - idle, told: Some(Told::default()), idle, ..Lane::default() };
+        let lanes = vec![lane(1.0), lane(4.0), lane(7.0)];
+        let account =
+            Account { wall: 10.0, lanes, threads: vec![], at_work: vec![], alone: None, spans: BTreeMap::new(), unseen: 0.0 };
+        // The first is occupied for 9: the others for 3 and 6 less, and each of the three for 1 less than the run takes.
+        assert_eq!(account.idle(), (9.0, 3.0));
+    }
+
+    #[test]
+    fn nothing_useful_has_no_factors() {
+        let empty = |wall| Account {
+            wall,
+            lanes: vec![Lane { idle: wall, ..Lane::default() }],
+            threads: vec![],
+            at_work: vec![wall],
+            alone: None,
+            spans: BTreeMap::new(),
+            unseen: 0.0,
+        };
+        let cores = Cores { threads: 1, sequential: vec![], one_thread: vec![], one: empty(1.0), parallel: empty(2.0) };
+        assert_eq!(cores.factors(), None);
+    }
+}
