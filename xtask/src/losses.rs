@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{Who, account};
+pub use account::{Who, account, work};
 pub use in_flight::in_flight;
 pub use terms::{Factors, Kind, Term};
 

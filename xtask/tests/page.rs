@@ -10,13 +10,14 @@ use std::{
 use lab::workload::Axis;
 use xtask::{
     chart::{
-        Chart, Layout, interleaving,
+        Chart, Layout, interleaving, losses,
         measured::Missing,
         number, pairs, speedup, text,
         timeline::{self, Row, Slice, Timeline},
     },
+    losses::{Losses, sentences},
     page,
-    results::{Curves, Evidence, ExerciseResult, Note, Point, Results, Subject, Verdict},
+    results::{Curves, Evidence, ExerciseResult, Note, Point, Results, Subject, TraceResult, Verdict},
 };
 
 const LAYOUTS: [Layout; 2] = [Layout::Wide, Layout::Narrow];
@@ -102,6 +103,10 @@ fn assert_well_formed(markup: &str) {
     }
 }
 
+fn trace(losses: Option<Losses>) -> TraceResult {
+    TraceResult { file: "traces/a.json".into(), subject: Subject::Yours, threads: 2, losses }
+}
+
 fn curves(axis: Axis, contenders: &[(&str, Vec<Point>)]) -> Curves {
     let contenders = contenders.iter().map(|(name, points)| ((*name).to_owned(), points.clone())).collect();
     Curves { size: 4_194_304, size_unit: "keys".into(), axis, contenders }
@@ -116,7 +121,7 @@ fn the_same_results_are_the_same_bytes() {
     let (results, traces) = (sample::results(2), sample::traces());
     assert_eq!(page::render(&results, &traces), page::render(&results.clone(), &traces.clone()));
     assert_eq!(page::charts(&results, &traces), page::charts(&results, &traces));
-    assert_eq!(page::charts(&results, &traces).len(), 7);
+    assert_eq!(page::charts(&results, &traces).len(), 10);
 }
 
 #[test]
@@ -228,7 +233,7 @@ fn timelines_have_room_and_stay_small() {
     for count in [1, 2, 8, 20, 40, 100] {
         let timeline = Timeline { rows: (0..count).map(row).collect() };
         for layout in LAYOUTS {
-            let chart = timeline::draw("algorithms/merge_sort", Subject::Yours, &timeline, layout).expect("a chart");
+            let chart = timeline::draw("algorithms/merge_sort", &trace(None), &timeline, layout).expect("a chart");
             assert_texts_have_room(&chart, &format!("{count} rows, {layout:?}"));
             assert_well_formed(&chart.file());
             assert!(chart.file().len() < 60_000, "{count} rows: {} bytes", chart.file().len());
@@ -244,11 +249,94 @@ fn timelines_have_room_and_stay_small() {
         Row { process: "p".into(), thread: format!("thread {thread}"), slices: slices.collect() }
     };
     let restless = Timeline { rows: (0..64).map(short).collect() };
-    let chart = timeline::draw("async/crawler", Subject::Yours, &restless, Layout::Wide).expect("a chart");
+    let chart = timeline::draw("async/crawler", &trace(None), &restless, Layout::Wide).expect("a chart");
     assert!(chart.file().len() < 60_000, "{} bytes", chart.file().len());
     let busy = sample::crawler_trace(200_000);
-    let chart = timeline::draw("async/crawler", Subject::Yours, &busy, Layout::Wide).expect("a chart");
+    let chart = timeline::draw("async/crawler", &trace(None), &busy, Layout::Wide).expect("a chart");
     assert!(chart.file().len() < 60_000, "{} bytes", chart.file().len());
+}
+
+#[test]
+fn losses_have_room_and_say_what_they_draw() {
+    for (what, all) in sample::losses::all() {
+        for layout in LAYOUTS {
+            let draw = || losses::draw("algorithms/merge_sort", &trace(Some(all.clone())), layout);
+            let Some(chart) = draw() else {
+                assert!(["requests that the trace does not tell", "a run of no time"].contains(&what), "{what} is not drawn");
+                continue;
+            };
+            assert_texts_have_room(&chart, &format!("{what}, {layout:?}"));
+            assert_well_formed(&chart.file());
+            assert!(!chart.file().contains("NaN") && !chart.file().contains("inf"), "{what}");
+            assert_eq!(draw().as_ref(), Some(&chart), "{what}");
+        }
+    }
+    assert_eq!(losses::draw("algorithms/merge_sort", &trace(None), Layout::Wide), None);
+}
+
+#[test]
+fn every_loss_has_a_bar_of_its_length_and_they_lead_to_the_sum() {
+    let cores = sample::losses::gains();
+    let (terms, rest) = sentences::ranked(&cores);
+    let chart = losses::draw("algorithms/merge_sort", &trace(Some(Losses::Cores(Box::new(cores.clone())))), Layout::Wide);
+    let file = chart.expect("a chart").file();
+    // Bars are rectangles: "M x y h width v16 h-width z".
+    let bars: Vec<[f64; 2]> = file
+        .lines()
+        .filter(|line| line.starts_with("<path") && line.contains("v16h-"))
+        .map(|line| {
+            let (x, rest) = line.split_once(" d=\"M").expect("a path").1.split_once(' ').expect("a place");
+            let width = rest.split_once('h').expect("a width").1.split_once('v').expect("a height").0;
+            [x, width].map(|number| number.parse().expect("a number"))
+        })
+        .collect();
+    assert_eq!(bars.len(), terms.len() + usize::from(rest.is_some()) + 2);
+    let times = terms.iter().map(|term| term.seconds).chain(rest);
+    let scale = bars[0][1] / cores.t_seq();
+    let mut at = bars[0][0] + bars[0][1];
+    for (time, [x, width]) in times.zip(&bars[1..]) {
+        let (from, to) = (at.min(at + time * scale), at.max(at + time * scale));
+        assert!((x - from).abs() < 0.3 && (x + width - to).abs() < 1.2, "{time} s from {at}: at {x}, {width} wide");
+        at += time * scale;
+    }
+    let [x, width] = bars[bars.len() - 1];
+    assert!((x + width - at).abs() < 1.0, "the bars end at {at}, and the sum at {}", x + width);
+    assert_eq!(file.matches("fill=\"none\" class=\"s-green\"").count(), times_below_zero(&cores), "gains are hollow");
+}
+
+fn times_below_zero(cores: &xtask::losses::Cores) -> usize {
+    let (terms, rest) = sentences::ranked(cores);
+    terms.iter().map(|term| term.seconds).chain(rest).filter(|time| *time < 0.0).count()
+}
+
+#[test]
+fn losses_stand_in_the_page_as_sentences() {
+    let page = page::render(&sample::results(2), &sample::traces());
+    for exercise in sample::results(2).exercises {
+        let Some(all) = exercise.trace.and_then(|trace| trace.losses) else { continue };
+        let told = sentences::tell(&all);
+        for said in [vec![told.headline], told.lines, told.notes].concat() {
+            assert!(page.contains(&text::escape(&said)), "not said: {said}");
+        }
+    }
+    assert_eq!(page.matches("<h3>Why the speedup is not higher</h3>").count(), 2);
+    assert_eq!(page.matches("<h3>Where the time went</h3>").count(), 1);
+    assert!(
+        page.contains("Your crawler had 4.15 requests in flight on average")
+            || page.contains("in flight on average, of 8 allowed")
+    );
+    assert!(!page.contains("Your crawler kept"), "threads at work say nothing of a crawler");
+}
+
+#[test]
+fn results_of_before_the_losses_are_read_and_shown() {
+    let mut value = serde_json::to_value(sample::results(2)).expect("JSON");
+    for exercise in value["exercises"].as_array_mut().expect("a list") {
+        exercise["trace"].as_object_mut().map(|trace| trace.remove("losses"));
+    }
+    let results: Results = serde_json::from_value(value).expect("an older report");
+    let page = page::render(&results, &sample::traces());
+    assert!(!page.contains("Why the speedup is not higher") && page.contains("Your crawler kept"));
 }
 
 #[test]
@@ -343,6 +431,12 @@ fn untrusted_text_stays_text() {
     let mut timeline = sample::crawler_trace(4);
     timeline.rows[0].thread = attack.into();
     timeline.rows[0].slices[0].name = attack.into();
+    let mut cores = sample::losses::merge_sort();
+    cores.parallel.threads[0].thread = attack.into();
+    cores.parallel.threads[1].process = attack.into();
+    cores.parallel.lanes[0].waits = BTreeMap::from([(attack.to_owned(), 0.012)]);
+    cores.parallel.alone.as_mut().expect("alone").name = attack.into();
+    trace.losses = Some(Losses::Cores(Box::new(cores)));
     let traces = BTreeMap::from([(exercise.path.clone(), timeline)]);
     results.command = attack.into();
     results.commit = Some(attack.into());

@@ -133,6 +133,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Whether it says of itself, by the argument `waits = true`, that its thread waits for another one.
+    pub fn waits(&self) -> bool {
+        self.args.get("waits").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// Whether its process or the trace ended before it did.
     pub fn unfinished(&self) -> bool {
         self.args.get(UNFINISHED).and_then(Value::as_bool).unwrap_or(false)

@@ -41,14 +41,14 @@ enum Paint {
 pub fn draw(path: &str, trace: &TraceResult, layout: Layout) -> Option<Chart> {
     let whose = super::whose(trace.subject, path);
     match trace.losses.as_ref()? {
-        Losses::Cores(cores) => Some(waterfall(&whose, cores, layout)),
+        Losses::Cores(cores) => cores.took_time().then(|| waterfall(&whose, cores, layout)),
         Losses::InFlight(flight) => levels(&whose, flight, layout),
     }
 }
 
 fn waterfall(whose: &str, cores: &Cores, layout: Layout) -> Chart {
     let mut bars = vec![Bar {
-        label: "the sequential program".into(),
+        label: "ideal: the sequential program's time".into(),
         from: 0.0,
         to: cores.t_seq(),
         value: number::seconds(cores.t_seq()),
@@ -65,29 +65,21 @@ fn waterfall(whose: &str, cores: &Cores, layout: Layout) -> Chart {
     }
     let (lanes, wall) = (cores.parallel.lanes.len(), number::seconds(cores.parallel.wall));
     let sum = cores.thread_time();
-    let (label, value) = (format!("{lanes} \u{d7} {wall}: what the run took"), number::seconds(sum));
+    let (label, value) = (format!("real: {lanes} \u{d7} {wall}"), number::seconds(sum));
     bars.push(Bar { label, from: 0.0, to: sum, value, paint: Paint::Whole });
     let cause = format!(
-        "thread time, from the sequential program's to {lanes} \u{d7} {wall} \u{b7} speedup {} of {lanes}",
+        "thread time of {lanes} \u{d7} {wall}, from the ideal to what it was \u{b7} speedup {} of {lanes}",
         number::times(cores.speedup())
     );
-    picture(finding(whose, cores), &cause, &bars, layout)
-}
-
-fn finding(whose: &str, cores: &Cores) -> String {
-    let (terms, _) = sentences::ranked(cores);
-    match terms.first().filter(|term| term.seconds > 0.0) {
-        Some(biggest) => {
-            let (loss, time) = (sentences::name(&biggest.kind), number::seconds(biggest.seconds));
-            format!("{whose} loses most time to this: {loss} ({time})")
-        }
-        None => format!("{whose} loses no time worth naming"),
-    }
+    picture(format!("{whose} {}", sentences::biggest(cores)), &cause, &bars, layout)
 }
 
 fn levels(whose: &str, flight: &InFlight, layout: Layout) -> Option<Chart> {
-    let finding = format!("{whose} had {}", sentences::in_flight(flight)?);
-    let cause = format!("{} \u{b7} how long how many requests were in flight at a time", number::seconds(flight.wall));
+    // The timeline above says how many were in flight; this says what for.
+    let flying = sentences::in_flight(flight)?;
+    let waiting = number::percent(flight.waiting / flight.wall);
+    let finding = format!("{whose} only waited for the server for {waiting} of the time");
+    let cause = format!("{} \u{b7} how long how many were in flight at a time: {flying}", number::seconds(flight.wall));
     let step = flight.at_a_time.len().div_ceil(MOST_LEVELS);
     let bar = |(i, times): (usize, &[f64])| {
         let (first, last) = (i * step, i * step + times.len() - 1);
@@ -144,7 +136,8 @@ fn rows(canvas: &mut Canvas, bars: &[Bar], top: f64, layout: Layout, side: f64) 
         let (top, width) = (y + below, (to - from).max(1.0));
         let shape = format!("M{} {}h{}v{thick}h-{}z", short(from), short(top), short(width), short(width));
         canvas.shape(&shape, &bar.paint.attributes());
-        let floats = |bar: &Bar| bar.paint != Paint::Whole && bar.from > 0.0;
+        // Where labels stand between the bars there is no room for lines.
+        let floats = |bar: &Bar| wide && bar.paint != Paint::Whole && bar.from > 0.0;
         if bars.get(i + 1).is_some_and(|next| floats(bar) || floats(next)) {
             let line = format!("M{} {}v{}", short(at(bar.to)), short(top + thick), short(step - thick));
             canvas.shape(&line, &Role::Guide.stroke());

@@ -8,8 +8,7 @@ use std::{
     fmt::Write,
 };
 
-use lab::trace::file::{ThreadRow, Trace};
-use serde_json::Value;
+use lab::trace::file::{self, ThreadRow, Trace};
 
 use super::{
     Chart, Layout,
@@ -18,7 +17,7 @@ use super::{
     nice_step, number, text, trimmed,
 };
 use crate::{
-    losses::{Losses, sentences},
+    losses::{Losses, sentences, work},
     results::TraceResult,
 };
 
@@ -57,7 +56,8 @@ impl From<&Trace> for Timeline {
     /// The threads of a trace file. Threads without a name get their number; processes that share a name, or have none, get
     /// their process id beside it, as viewers show them.
     ///
-    /// A span with the argument `waits = true` is left out: whoever waits for another thread or process is idle.
+    /// Time inside a span with the argument `waits = true`, and in no span within it, is left out: whoever waits for another
+    /// thread or process is idle.
     fn from(trace: &Trace) -> Self {
         let rows = trace.threads();
         let alone = |row: &ThreadRow| rows.iter().all(|other| other.pid == row.pid || other.process != row.process);
@@ -67,20 +67,23 @@ impl From<&Trace> for Timeline {
             name => format!("{name} {}", row.pid),
         };
         let thread = |row: &ThreadRow| if row.thread.is_empty() { format!("thread {}", row.tid) } else { row.thread.clone() };
-        let works = |slice: &&lab::trace::file::Slice| slice.args.get("waits").and_then(Value::as_bool) != Some(true);
-        let slice = |slice: &lab::trace::file::Slice| Slice {
-            name: slice.name.clone(),
-            start_us: slice.start_us,
-            end_us: slice.end_us,
-            depth: slice.depth,
-        };
-        let row = |row: &ThreadRow| Row {
-            process: process(row),
-            thread: thread(row),
-            slices: row.slices.iter().filter(works).map(slice).collect(),
-        };
+        let row = |row: &ThreadRow| Row { process: process(row), thread: thread(row), slices: slices(&row.slices) };
         Self { rows: rows.iter().map(row).collect() }
     }
+}
+
+/// The slices of a thread; where there are waits among them, what lies outside of these, cut into pieces.
+fn slices(slices: &[file::Slice]) -> Vec<Slice> {
+    if slices.iter().any(file::Slice::waits) {
+        return work(slices);
+    }
+    let slice = |slice: &file::Slice| Slice {
+        name: slice.name.clone(),
+        start_us: slice.start_us,
+        end_us: slice.end_us,
+        depth: slice.depth,
+    };
+    slices.iter().map(slice).collect()
 }
 
 /// A picture with more bytes than this is drawn again with coarser cells.
@@ -581,9 +584,13 @@ mod tests {
         let event = |ph, name, ts| Event::new(ph, name, 1, 1, ts);
         let mut waits = event("B", "dispatch", 0.0);
         waits.args.insert("waits".into(), true.into());
-        let events = vec![waits, event("B", "frame", 1.0), event("E", "frame", 3.0), event("E", "dispatch", 90.0)];
-        let timeline = Timeline::from(&Trace { events, ..Trace::default() });
-        assert_eq!(timeline.rows[0].slices, [slice("frame", 1.0, 3.0, 1)]);
+        let events = [waits, event("B", "frame", 1.0), event("E", "frame", 3.0), event("E", "dispatch", 90.0)];
+        let slices =
+            |events: &[Event]| Timeline::from(&Trace { events: events.to_vec(), ..Trace::default() }).rows[0].slices.clone();
+        assert_eq!(slices(&events), [slice("frame", 1.0, 3.0, 0)]);
+        // The same where the wait lies in a span of work.
+        let around = [&[event("B", "task", 0.0)], &events[..], &[event("E", "task", 92.0)]].concat();
+        assert_eq!(slices(&around), [slice("frame", 1.0, 3.0, 0), slice("task", 90.0, 92.0, 0)]);
     }
 
     #[test]

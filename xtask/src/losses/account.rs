@@ -210,6 +210,11 @@ impl Parts {
     }
 }
 
+/// A thread's slices without its waits, cut so that no two overlap, on the clock of the trace.
+pub fn work(slices: &[Slice]) -> Vec<timeline::Slice> {
+    pieces(slices, 0.0, f64::INFINITY).iter().filter(|piece| !piece.waits).map(Piece::slice).collect()
+}
+
 /// A thread's slices cut where others lie within them, in seconds after `go_us`, and to the run of `wall` seconds.
 fn pieces(slices: &[Slice], go_us: f64, wall: f64) -> Vec<Piece<'_>> {
     let place = |time_us: f64| ((time_us - go_us) / 1e6).clamp(0.0, wall);
@@ -223,8 +228,7 @@ fn pieces(slices: &[Slice], go_us: f64, wall: f64) -> Vec<Piece<'_>> {
     let mut since = 0.0;
     for (time, starts, i) in events {
         if let Some(&(_, innermost)) = open.last().filter(|_| time > since) {
-            let waits = slices[innermost].args.get("waits").and_then(Value::as_bool) == Some(true);
-            pieces.push(Piece { start: since, end: time, name: &slices[innermost].name, waits });
+            pieces.push(Piece { start: since, end: time, name: &slices[innermost].name, waits: slices[innermost].waits() });
         }
         since = time;
         let key = (slices[i].depth, i);

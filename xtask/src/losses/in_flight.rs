@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lab::trace::file::{Slice, Trace};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{CRITICAL_PATH, InFlight};
 use crate::driver::Timed;
@@ -24,7 +24,7 @@ pub fn in_flight(trace: &Trace, run: &Timed, allowed: usize) -> InFlight {
     let within = |from: f64, to: f64| [(from - go) / 1e6, (to - go) / 1e6].map(|time| time.clamp(0.0, run.seconds));
     let (span, requests) = requests(&slices);
     let requests: Vec<[f64; 2]> = requests.iter().map(|request| within(request.from, request.to)).collect();
-    let works = |slice: &&&Slice| slice.depth == 0 && slice.args.get("waits").and_then(Value::as_bool) != Some(true);
+    let works = |slice: &&&Slice| slice.depth == 0 && !slice.waits();
     let work: Vec<_> = slices.iter().filter(works).map(|slice| within(slice.start_us, slice.end_us)).collect();
     let mut levels = levels(&[&requests, &work], run.seconds);
     let most = levels.keys().map(|level| level[0]).max().unwrap_or(0);

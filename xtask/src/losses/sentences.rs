@@ -23,8 +23,9 @@ pub struct Told {
 /// The sentences of a run.
 pub fn tell(losses: &Losses) -> Told {
     match losses {
-        Losses::Cores(cores) => of_cores(cores),
-        Losses::InFlight(flight) => of_requests(flight),
+        Losses::Cores(cores) if cores.took_time() => of_cores(cores),
+        Losses::InFlight(flight) if flight.wall > 0.0 => of_requests(flight),
+        _ => Told { headline: "The run took no time that a clock could tell.".into(), lines: Vec::new(), notes: Vec::new() },
     }
 }
 
@@ -95,6 +96,33 @@ pub fn name_of(term: &Term) -> String {
         Kind::CostsMore => "the same work costs less side by side".into(),
         kind => format!("less {}", name(kind)),
     }
+}
+
+/// The biggest loss as the title of a picture says it: `loses most to threads with nothing to do while merge runs alone: 54 of
+/// 80 ms`.
+pub fn biggest(cores: &Cores) -> String {
+    let (terms, _) = ranked(cores);
+    let Some(term) = terms.first().filter(|term| term.seconds > 0.0) else { return "loses no time worth naming".into() };
+    let what = match &term.kind {
+        Kind::MoreWork => "work that the sequential program does not do".into(),
+        Kind::CostsMore => "work that costs more side by side".into(),
+        Kind::Waits(span) => format!("waits in {span}"),
+        Kind::NotLet { .. } => "threads that are ready and have no core".into(),
+        Kind::NoSpan => "time on a core outside of any span".into(),
+        Kind::StoodStill => "threads that stand still inside spans".into(),
+        Kind::NothingToDo { .. } => format!("threads with nothing to do{}", while_alone(&cores.parallel, term.seconds)),
+        Kind::Idle => format!("idle threads{}", while_alone(&cores.parallel, term.seconds)),
+    };
+    let of = if cores.missing() > term.seconds { format!(" of {}", seconds(cores.missing())) } else { String::new() };
+    format!("loses most to {what}: {}{of}", seconds(term.seconds))
+}
+
+/// What runs alone, where most of the idle time is lost while one does.
+fn while_alone(account: &Account, idle: f64) -> String {
+    let others = account.lanes.len().saturating_sub(1) as f64;
+    let alone = account.at_work.get(1).map_or(0.0, |time| time * others);
+    let alone = account.alone.as_ref().filter(|_| alone >= 0.5 * idle);
+    alone.map_or_else(String::new, |alone| format!(" while {} runs alone", alone.name))
 }
 
 fn sentence(cores: &Cores, term: &Term) -> String {
@@ -237,8 +265,8 @@ fn notes(cores: &Cores) -> Vec<String> {
 
 /// What the title of a timeline says of requests; `None` where the trace does not tell what one is.
 pub fn in_flight(flight: &InFlight) -> Option<String> {
-    flight.span.as_ref()?;
-    Some(format!("{} in flight on average, of {} allowed", number::mean(flight.mean()), flight.allowed))
+    flight.span.as_ref().filter(|_| flight.wall > 0.0)?;
+    Some(format!("{} requests in flight on average, of {} allowed", number::mean(flight.mean()), flight.allowed))
 }
 
 fn of_requests(flight: &InFlight) -> Told {

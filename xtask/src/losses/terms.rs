@@ -134,6 +134,11 @@ impl Cores {
         self.thread_time() - self.t_seq()
     }
 
+    /// Whether both programs took any time: else there is nothing to explain.
+    pub fn took_time(&self) -> bool {
+        self.t_seq() > 0.0 && self.parallel.wall > 0.0
+    }
+
     /// `T_seq / T_p`.
     pub fn speedup(&self) -> f64 {
         self.t_seq() / self.parallel.wall

@@ -1,6 +1,7 @@
 //! A made-up report with everything a real one can hold: five exercises, two subjects, failures, gaps.
 
 pub mod failures;
+pub mod losses;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use lab::{
 use serde_json::json;
 use xtask::{
     chart::timeline::{Row, Slice, Timeline},
+    losses::Losses,
     results::{
         CaseResult, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Machine, Pair, Point, Record, Results, Span,
         Speed, Subject, SubjectResult, TraceResult, Verdict,
@@ -263,7 +265,12 @@ fn process_pool(cores: usize) -> ExerciseResult {
                 ("reference".into(), points(15, &scaled(0.431, 0.05, cores, &places(cores)))),
             ]),
         }),
-        trace: Some(TraceResult { file: "traces/process_pool.json".into(), subject: Subject::Reference, threads: 2 }),
+        trace: Some(TraceResult {
+            file: "traces/process_pool.json".into(),
+            subject: Subject::Reference,
+            threads: 2,
+            losses: Some(Losses::Cores(Box::new(losses::untold(losses::gains())))),
+        }),
         notes: Vec::new(),
     }
 }
@@ -338,7 +345,12 @@ fn crawler() -> ExerciseResult {
                 ("reqwest + tokio".into(), points(10, &flights(2.62, 0.045))),
             ]),
         }),
-        trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8 }),
+        trace: Some(TraceResult {
+            file: "traces/crawler.json".into(),
+            subject: Subject::Yours,
+            threads: 8,
+            losses: Some(Losses::InFlight(losses::crawler(8))),
+        }),
         notes: Vec::new(),
     }
 }
@@ -396,7 +408,12 @@ fn merge_sort(cores: usize) -> ExerciseResult {
                 ("yours".into(), points(15, &scaled(0.191, 0.22, cores, &places))),
             ]),
         }),
-        trace: Some(TraceResult { file: "traces/merge_sort.json".into(), subject: Subject::Yours, threads: 2 }),
+        trace: Some(TraceResult {
+            file: "traces/merge_sort.json".into(),
+            subject: Subject::Yours,
+            threads: 2,
+            losses: Some(Losses::Cores(Box::new(losses::merge_sort()))),
+        }),
         notes: Vec::new(),
     }
 }
