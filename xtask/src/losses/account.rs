@@ -127,7 +127,7 @@ impl Piece<'_> {
 
 impl Thread<'_> {
     fn time(&self, waits: bool) -> f64 {
-        self.pieces.iter().filter(|piece| piece.waits == waits).map(Piece::length).sum()
+        self.pieces.iter().filter(|piece| piece.waits == waits).fold(0.0, |sum, piece| sum + piece.length())
     }
 
     fn in_work(&self) -> f64 {
@@ -219,8 +219,12 @@ pub fn work(slices: &[Slice]) -> Vec<timeline::Slice> {
 fn pieces(slices: &[Slice], go_us: f64, wall: f64) -> Vec<Piece<'_>> {
     let place = |time_us: f64| ((time_us - go_us) / 1e6).clamp(0.0, wall);
     let mut events: Vec<(f64, bool, usize)> = Vec::with_capacity(2 * slices.len());
-    for (i, slice) in slices.iter().enumerate().filter(|(_, slice)| slice.end_us > slice.start_us) {
-        events.extend([(place(slice.start_us), true, i), (place(slice.end_us), false, i)]);
+    for (i, slice) in slices.iter().enumerate() {
+        let (start, end) = (place(slice.start_us), place(slice.end_us));
+        // Spans of an earlier run, or of a later one, have no length here.
+        if end > start {
+            events.extend([(start, true, i), (end, false, i)]);
+        }
     }
     events.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
     let mut open: BTreeSet<(usize, usize)> = BTreeSet::new();
@@ -337,7 +341,10 @@ mod tests {
     #[test]
     fn the_innermost_span_has_the_time_and_only_that_of_the_run() {
         let mut events = vec![named(PID, 1, "one"), named(PID, 2, "two"), named(PID, 3, CRITICAL_PATH)];
+        // Of an earlier run, of this one's beginning, and of a later one.
+        events.extend(span("early", 1, [10.0, 80.0], false));
         events.extend(span("work", 1, [90.0, 110.0], false));
+        events.extend(span("late", 1, [160.0, 170.0], false));
         let (outer, inner) = (span("work", 1, [120.0, 140.0], false), span("lock", 1, [125.0, 130.0], true));
         events.extend([outer[0].clone(), inner[0].clone(), inner[1].clone(), outer[1].clone()]);
         events.extend(span("path", 3, [100.0, 150.0], false));
