@@ -15,7 +15,7 @@ use xtask::{
         number, pairs, speedup, text,
         timeline::{self, Row, Slice, Timeline},
     },
-    losses::{Losses, sentences},
+    losses::{Cores, Losses, sentences},
     page,
     results::{Curves, Evidence, ExerciseResult, Note, Point, Results, Subject, TraceResult, Verdict},
 };
@@ -304,9 +304,56 @@ fn every_loss_has_a_bar_of_its_length_and_they_lead_to_the_sum() {
     assert_eq!(file.matches("fill=\"none\" class=\"s-green\"").count(), times_below_zero(&cores), "gains are hollow");
 }
 
-fn times_below_zero(cores: &xtask::losses::Cores) -> usize {
+fn times_below_zero(cores: &Cores) -> usize {
     let (terms, rest) = sentences::ranked(cores);
     terms.iter().map(|term| term.seconds).chain(rest).filter(|time| *time < 0.0).count()
+}
+
+#[test]
+fn losses_are_said_biggest_first_with_their_numbers_and_spans() {
+    let told = |cores: Cores| sentences::tell(&Losses::Cores(Box::new(cores)));
+    let merge_sort = told(sample::losses::merge_sort());
+    assert_eq!(merge_sort.headline, "The speedup is 1.39\u{d7} of 2. Of 2 \u{d7} 131 ms of thread time, 80.0 ms went missing:");
+    assert_eq!(
+        merge_sort.lines,
+        [
+            "54.0 ms: threads had nothing to do: for 44 % of the time only one thread worked, longest in merge (48.0 ms alone); \
+             load imbalance is 47.0 ms of it, serialisation 7.00 ms",
+            "15.0 ms: threads were ready and had no core, most of all worker 1 (9.00 ms); 7.50 ms of it outside of spans, just woken or \
+             looking for work",
+            "12.0 ms: threads waited in lock",
+            "7.00 ms: threads were on a core outside of any span (forking, looking for work, code without spans)",
+            "6.00 ms: threads stood still inside spans of work: a lock, a channel or a read that no span marks",
+            "19.0 ms gained: the same work costs 0.90\u{d7} as much side by side as on one thread, most in sort (\u{2212}11.4 ms)",
+            "5.00 ms: everything else, in parts of less than 2 % each",
+        ]
+    );
+    // What is said is what was counted: 54 + 15 + 12 + 7 + 6 - 19 + 5.
+    let gains = told(sample::losses::gains());
+    assert!(gains.headline.ends_with("2 \u{d7} 60.0 ms of thread time is 62.0 ms less than the sequential program takes:"));
+    let less = "62.0 ms gained: the parallel program does less work than the sequential one: given one thread it takes 0.66\u{d7} its time \
+                (120 ms against 182 ms)";
+    assert_eq!(gains.lines[1], less);
+    let untold = told(sample::losses::untold(sample::losses::merge_sort()));
+    assert!(untold.lines[0].starts_with("78.0 ms: threads were idle, and this system does not tell why: for 44 %"), "{untold:?}");
+    assert!(untold.notes.iter().any(|note| note.contains("does not tell when a thread had no core")), "{untold:?}");
+}
+
+#[test]
+fn what_is_not_known_of_a_run_is_said() {
+    for (what, said) in [
+        ("unseen threads, and more than asked for", "of 12.0 ms of thread time it is not known whether a core was there for it"),
+        ("unseen threads, and more than asked for", "though it was given 1 thread"),
+        ("every category", "only inside spans marked waits = true"),
+        ("one thread", "The speedup is 0.95\u{d7} of 1. Of 191 ms of thread time"),
+        ("a run of no time", "no time that a clock could tell"),
+        ("requests that the trace does not tell", "it does not tell how many were in flight"),
+    ] {
+        let (_, all) = sample::losses::all().into_iter().find(|(name, _)| *name == what).expect("it is in the sample");
+        let told = sentences::tell(&all);
+        let text = [vec![told.headline], told.lines, told.notes].concat().join("\n");
+        assert!(text.contains(said), "{what} does not say {said:?}: {text}");
+    }
 }
 
 #[test]

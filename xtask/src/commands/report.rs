@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn only_charts_of_an_earlier_report_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "mine.svg", "notes.txt"] {
+        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "b-losses.svg", "mine.svg", "notes.txt"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         remove_old(folder.path(), |name| name == "a-speedup.svg").unwrap();
