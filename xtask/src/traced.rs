@@ -18,6 +18,7 @@ use crate::{
     catalog::Exercise,
     driver::{Fault, Timed, Workload},
     losses::{Account, Cores, Losses, Sample, Who, account, in_flight},
+    measure::cores_to_lose,
 };
 
 /// A traced run.
@@ -33,33 +34,67 @@ pub struct Traced {
 /// median is then a run, which can be accounted for.
 const RUNS: usize = 5;
 
-/// Runs the submission of `program` once, and writes the merged trace of all its processes to `out`. Then runs it on one
-/// thread, and the sequential program, and says where the time of the traced run went.
+/// A run that had not its cores is made again; so many are made at the most, and the least disturbed one is kept.
+const ATTEMPTS: usize = 3;
+
+/// Runs the submission of `program`, and writes the merged trace of all its processes to `out`. Then runs it on one thread,
+/// and the sequential program, and says where the time of the traced run went.
 ///
 /// # Errors
 /// A [`Fault`] if the program fails, or if its trace is not valid: viewers would drop or misplace events without a word.
 pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path) -> Result<Traced> {
-    let mut process = Process::start(program, exercise)?;
-    let axis = process.workload.spec.axis;
-    // The sequential program warms caches and pages up. It has no spans, so nothing of it is in the trace. Where requests wait
-    // for a network nothing is warmed by it, and it is slow.
-    let expected = if axis == Axis::InFlight { None } else { Some(process.workload.run("baseline", setup)?.digest) };
-    let run = process.workload.run("submission", setup)?;
-    let trace = process.trace()?;
-    let faults = file::check(&trace);
-    if !faults.is_empty() {
-        let what = format!("its trace is not valid:\n  {}", faults.join("\n  "));
-        return Err(Fault { what, stderr: String::new() }.into());
+    let mut kept = Attempt::make(program, exercise, setup)?;
+    for _ in 1..ATTEMPTS {
+        if kept.disturbed() <= cores_to_lose(kept.axis) {
+            break;
+        }
+        let again = Attempt::make(program, exercise, setup)?;
+        if again.disturbed() < kept.disturbed() {
+            kept = again;
+        }
     }
+    let Attempt { trace, run, digest, .. } = kept;
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     file::write(&trace, out).with_context(|| format!("cannot write {}", out.display()))?;
-    let losses = match expected {
+    let losses = match digest {
         None => Ok(Losses::InFlight(in_flight(&trace, &run, setup.threads))),
         Some(digest) => cores(program, exercise, setup, (&trace, &run), &digest).map(|cores| Losses::Cores(Box::new(cores))),
     };
     Ok(Traced { trace, losses })
+}
+
+/// One traced run, in a process of its own.
+struct Attempt {
+    axis: Axis,
+    trace: Trace,
+    run: Timed,
+    /// What the sequential program made; absent where requests wait for a network.
+    digest: Option<String>,
+}
+
+impl Attempt {
+    fn make(program: &Path, exercise: &Exercise, setup: Setup) -> Result<Self> {
+        let mut process = Process::start(program, exercise)?;
+        let axis = process.workload.spec.axis;
+        // The sequential program warms caches and pages up. It has no spans, so nothing of it is in the trace. Where requests
+        // wait for a network nothing is warmed by it, and it is slow.
+        let digest = if axis == Axis::InFlight { None } else { Some(process.workload.run("baseline", setup)?.digest) };
+        let run = process.workload.run("submission", setup)?;
+        let trace = process.trace()?;
+        let faults = file::check(&trace);
+        if !faults.is_empty() {
+            let what = format!("its trace is not valid:\n  {}", faults.join("\n  "));
+            return Err(Fault { what, stderr: String::new() }.into());
+        }
+        Ok(Self { axis, trace, run, digest })
+    }
+
+    /// The cores that its threads had to do without, on average.
+    fn disturbed(&self) -> f64 {
+        self.run.waited.unwrap_or(0.0) / self.run.seconds
+    }
 }
 
 fn cores(program: &Path, exercise: &Exercise, setup: Setup, (trace, run): (&Trace, &Timed), digest: &str) -> Result<Cores> {

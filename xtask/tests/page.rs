@@ -349,8 +349,7 @@ fn what_is_not_known_of_a_run_is_said() {
         ("a run of no time", "no time that a clock could tell"),
         ("requests that the trace does not tell", "it does not tell how many were in flight"),
     ] {
-        let (_, all) = sample::losses::all().into_iter().find(|(name, _)| *name == what).expect("it is in the sample");
-        let told = sentences::tell(&all);
+        let told = sentences::tell(&sample::losses::named(what));
         let text = [vec![told.headline], told.lines, told.notes].concat().join("\n");
         assert!(text.contains(said), "{what} does not say {said:?}: {text}");
     }

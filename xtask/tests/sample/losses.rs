@@ -77,6 +77,11 @@ pub fn crawler(allowed: usize) -> InFlight {
     InFlight { allowed, wall, span: Some("fetch".into()), requests: 240, working: wall * 0.29, waiting: wall * 0.66, at_a_time }
 }
 
+/// The one that [`all`] calls so.
+pub fn named(what: &str) -> Losses {
+    all().into_iter().find(|(name, _)| *name == what).unwrap_or_else(|| panic!("no losses are called {what}")).1
+}
+
 /// By what is odd about them.
 pub fn all() -> Vec<(&'static str, Losses)> {
     let of_cores = |cores: Cores| Losses::Cores(Box::new(cores));
