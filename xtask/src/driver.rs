@@ -24,8 +24,8 @@ use lab::{
 
 use crate::process::{Group, bare_command, what_it_does};
 
-/// How often the threads' times are read while a run goes on. A thread that ends takes its figures with it, so
-/// what it waited since the last look is lost; ten milliseconds cost about half a percent of a core.
+/// How often the threads' times are read while a run goes on. A thread that ends takes its figures with it, so what it ran
+/// and waited since the last look is lost; ten milliseconds cost about half a percent of a core.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What a workload process did wrong.

@@ -92,7 +92,7 @@ pub struct Lane {
     /// Inside spans marked `waits = true`, by name.
     pub waits: BTreeMap<String, f64>,
     /// What the scheduler told. It tells sums and not places: a thread on a core is taken to be in its spans of work, as far as
-    /// they have room, for threads without work sleep. That is wrong by no more than the lesser of `not_let` and `no_span`.
+    /// they have room, for threads without work sleep. So `useful` is the most that the figures allow.
     pub told: Option<Told>,
     /// The rest: nothing to do. Where the scheduler is silent, also everything that it would have told.
     pub idle: f64,

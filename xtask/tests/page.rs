@@ -318,21 +318,24 @@ fn losses_are_said_biggest_first_with_their_numbers_and_spans() {
         merge_sort.lines,
         [
             "54.0 ms: threads had nothing to do: for 44 % of the time only one thread worked, longest in merge (48.0 ms alone); \
-             load imbalance is 47.0 ms of it, serialisation 7.00 ms",
-            "15.0 ms: threads were ready and had no core, most of all worker 1 (9.00 ms); 7.50 ms of it outside of spans, just woken or \
-             looking for work",
+             load imbalance is 50.0 ms of it, serialisation 4.00 ms",
+            "15.0 ms: threads were ready and had no core, most of all worker 1 (9.00 ms); 9.00 ms of it outside of spans, just woken \
+             or looking for work",
             "12.0 ms: threads waited in lock",
-            "7.00 ms: threads were on a core outside of any span (forking, looking for work, code without spans)",
-            "6.00 ms: threads stood still inside spans of work: a lock, a channel or a read that no span marks",
-            "19.0 ms gained: the same work costs 0.90\u{d7} as much side by side as on one thread, most in sort (\u{2212}11.4 ms)",
+            "7.00 ms: threads were on a core outside of any span (forking, looking for work, code without spans), most of \
+             all worker 1 (11.0 ms)",
+            "6.00 ms: threads stood still inside spans of work (a lock, a channel or a read that no span marks), most of \
+             all worker 2 (6.00 ms)",
+            "19.0 ms gained: the same work costs 0.90\u{d7} as much side by side as on one thread, most in sort \
+             (\u{2212}11.4 ms)",
             "5.00 ms: everything else, in parts of less than 2 % each",
         ]
     );
     // What is said is what was counted: 54 + 15 + 12 + 7 + 6 - 19 + 5.
     let gains = told(sample::losses::gains());
     assert!(gains.headline.ends_with("2 \u{d7} 60.0 ms of thread time is 62.0 ms less than the sequential program takes:"));
-    let less = "62.0 ms gained: the parallel program does less work than the sequential one: given one thread it takes 0.66\u{d7} its time \
-                (120 ms against 182 ms)";
+    let less = "62.0 ms gained: the parallel program does less work than the sequential one: given one thread it takes 0.66\u{d7} its \
+                time (120 ms against 182 ms)";
     assert_eq!(gains.lines[1], less);
     let untold = told(sample::losses::untold(sample::losses::merge_sort()));
     assert!(untold.lines[0].starts_with("78.0 ms: threads were idle, and this system does not tell why: for 44 %"), "{untold:?}");
@@ -343,7 +346,7 @@ fn losses_are_said_biggest_first_with_their_numbers_and_spans() {
 fn what_is_not_known_of_a_run_is_said() {
     for (what, said) in [
         ("unseen threads, and more than asked for", "of 12.0 ms of thread time it is not known whether a core was there for it"),
-        ("unseen threads, and more than asked for", "though it was given 1 thread"),
+        ("unseen threads, and more than asked for", "though it was given 1. Of"),
         ("every category", "only inside spans marked waits = true"),
         ("one thread", "The speedup is 0.95\u{d7} of 1. Of 191 ms of thread time"),
         ("a run of no time", "no time that a clock could tell"),

@@ -132,9 +132,10 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let rows = trace.threads();
     if json {
         let spans: usize = rows.iter().map(|row| row.slices.len()).sum();
-        screen::json(
-            &serde_json::json!({ "exercise": exercise.path(), "file": out, "threads": rows.len(), "spans": spans, "losses": losses.ok() }),
-        );
+        let (path, threads, losses) = (exercise.path(), rows.len(), losses.ok());
+        screen::json(&serde_json::json!({
+            "exercise": path, "file": out, "threads": threads, "spans": spans, "losses": losses,
+        }));
         return Ok(code(true));
     }
     say(format!("{}: {}", bold(&exercise.name), out.display()));

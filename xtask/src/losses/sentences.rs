@@ -6,7 +6,7 @@ use crate::chart::number::{self, percent, seconds, times};
 /// Terms smaller than this share of `p * T_p` are told together.
 const LEAST: f64 = 0.02;
 
-/// A machine is busy that keeps the threads waiting for a core for more than this share of `p * T_p`.
+/// Where threads waited for a core for more than this share of `p * T_p`, it disturbed everything else.
 const BUSY: f64 = 0.1;
 
 /// What stands over the sentences, and the sentences.
@@ -55,11 +55,7 @@ fn headline(cores: &Cores) -> String {
     let Cores { threads, parallel, .. } = cores;
     let (lanes, wall) = (parallel.lanes.len(), seconds(parallel.wall));
     let took = if lanes == 1 { wall } else { format!("{lanes} \u{d7} {wall}") };
-    let more = if lanes > *threads {
-        format!(", though it was given {}", number::counted(*threads, "thread", "threads"))
-    } else {
-        String::new()
-    };
+    let more = if lanes > *threads { format!(", though it was given {threads}") } else { String::new() };
     let missing = cores.missing();
     let verdict = if missing >= 0.0 {
         format!("Of {took} of thread time, {} went missing", seconds(missing))
@@ -148,7 +144,11 @@ fn sentence(cores: &Cores, term: &Term) -> String {
             let most = most(&cores.parallel, outside);
             format!("threads were on a core outside of any span (forking, looking for work, code without spans){most}")
         }
-        Kind::StoodStill => "threads stood still inside spans of work: a lock, a channel or a read that no span marks".into(),
+        Kind::StoodStill => {
+            let still = |thread: &ThreadUse| Some(thread.in_work - thread.ran? - thread.waited?);
+            let most = most(&cores.parallel, still);
+            format!("threads stood still inside spans of work (a lock, a channel or a read that no span marks){most}")
+        }
         Kind::NothingToDo { imbalance, serialisation } => nothing_to_do(cores, *imbalance, *serialisation),
         Kind::Idle => format!("threads were idle, and this system does not tell why: {}", alone(&cores.parallel)),
     };
@@ -232,7 +232,8 @@ fn notes(cores: &Cores) -> Vec<String> {
     if let Some(factors) = cores.factors() {
         let figure = |value: f64| format!("{value:.2}");
         notes.push(format!(
-            "As a product: {} = {} \u{d7} load balance {} \u{d7} serialisation {} \u{d7} computation {} \u{d7} T_1/W_1 {} \u{d7} T_seq/T_1 {}.",
+            "As a product: {} = {} \u{d7} load balance {} \u{d7} serialisation {} \u{d7} computation {} \u{d7} T_1/W_1 {} \
+             \u{d7} T_seq/T_1 {}.",
             figure(cores.speedup()),
             factors.lanes,
             figure(factors.load_balance),
@@ -244,14 +245,14 @@ fn notes(cores: &Cores) -> Vec<String> {
     }
     if !(cores.one.told() && cores.parallel.told()) {
         notes.push(
-            "This system does not tell when a thread had no core or was on one outside of spans: that is part of idle, and spans of work \
-             count in full."
+            "This system does not tell when a thread had no core or was on one outside of spans: that is part of idle, and spans \
+             of work count in full."
                 .into(),
         );
     }
     let not_let: f64 = cores.parallel.lanes.iter().filter_map(|lane| lane.told).map(|told| told.not_let).sum();
     if not_let > BUSY * cores.thread_time() {
-        notes.push("The machine was busy, which disturbs all figures: trace again when nothing else runs.".into());
+        notes.push("Threads waited for a core, which disturbs all figures: the machine was busy, or has fewer cores than the run had threads.".into());
     }
     if cores.parallel.unseen > 0.0 {
         notes.push(format!(
@@ -298,7 +299,7 @@ fn of_requests(flight: &InFlight) -> Told {
     lines.retain(|(time, _)| *time >= LEAST * flight.wall);
     lines.sort_by(|a, b| b.0.total_cmp(&a.0));
     let lines = lines.into_iter().map(|(time, what)| format!("{}, {} of the time: {what}", seconds(time), share(time))).collect();
-    let notes = "A request is in flight from the first to the last moment that a thread is in its span; spans with the same arguments \
-                 count as one request. The times overlap: they are no parts of a sum.";
+    let notes = "A request is in flight from the first to the last moment that a thread is in its span; spans with the same \
+                 arguments count as one request. The times overlap: they are no parts of a sum.";
     Told { headline, lines, notes: vec![notes.into()] }
 }

@@ -9,15 +9,21 @@ fn lane(wall: f64, parts: [f64; 5]) -> Lane {
     let [useful, lock, not_let, no_span, stood_still] = parts.map(|part| part / 1e3);
     let waits = if lock > 0.0 { BTreeMap::from([("lock".to_owned(), lock)]) } else { BTreeMap::new() };
     let idle = wall / 1e3 - useful - lock - not_let - no_span - stood_still;
-    Lane { useful, waits, told: Some(Told { not_let, not_let_outside: not_let / 2.0, no_span, stood_still }), idle }
+    let not_let_outside = not_let - inside(not_let, stood_still);
+    Lane { useful, waits, told: Some(Told { not_let, not_let_outside, no_span, stood_still }), idle }
+}
+
+/// Who stood still inside spans was also kept waiting there.
+fn inside(not_let: f64, stood_still: f64) -> f64 {
+    if stood_still > 0.0 { not_let } else { 0.0 }
 }
 
 fn account(wall: f64, lanes: &[[f64; 5]], alone: Option<(&str, f64)>) -> Account {
-    let thread = |(i, [useful, lock, not_let, no_span, _]): (usize, &[f64; 5])| ThreadUse {
+    let thread = |(i, [useful, lock, not_let, no_span, stood_still]): (usize, &[f64; 5])| ThreadUse {
         process: "merge_sort 17".into(),
         thread: format!("worker {}", i + 1),
         lane: i,
-        in_work: (useful + not_let) / 1e3,
+        in_work: (useful + inside(*not_let, *stood_still) + stood_still) / 1e3,
         in_waits: lock / 1e3,
         ran: Some((useful + no_span) / 1e3),
         waited: Some(not_let / 1e3),
@@ -48,7 +54,7 @@ fn cores(t_seq: f64, one: Account, parallel: Account) -> Cores {
 /// Two workers sort; the last merge runs alone. It has something of every category.
 pub fn merge_sort() -> Cores {
     let one = account(191.0, &[[183.0, 0.0, 2.0, 4.0, 0.0]], None);
-    let lanes = [[106.0, 5.0, 9.0, 7.0, 0.5], [58.0, 7.0, 6.0, 4.0, 5.5]];
+    let lanes = [[104.0, 5.0, 9.0, 11.0, 0.0], [60.0, 7.0, 6.0, 0.0, 6.0]];
     cores(182.0, one, account(131.0, &lanes, Some(("merge", 48.0))))
 }
 
