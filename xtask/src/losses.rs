@@ -125,7 +125,7 @@ pub struct ThreadUse {
     pub in_work: f64,
     /// Seconds inside spans that are waits.
     pub in_waits: f64,
-    /// Seconds on a core.
+    /// Seconds on a core, with what is taken to be so of the time after the last look.
     pub ran: Option<f64>,
     /// Seconds ready to run without a core.
     pub waited: Option<f64>,
@@ -155,7 +155,8 @@ pub struct InFlight {
     pub at_a_time: Vec<f64>,
     /// How long some thread was inside a span.
     pub working: f64,
-    /// How long some request was in flight and no thread was inside a span: all waited for the server.
+    /// How long some request was in flight and no thread was inside a span: they waited for the server,
+    /// or threads for a core, or did something that no span tells of.
     pub waiting: f64,
 }
 

@@ -78,7 +78,7 @@ fn levels(whose: &str, flight: &InFlight, layout: Layout) -> Option<Chart> {
     // The timeline above says how many were in flight; this says what for.
     let flying = sentences::in_flight(flight)?;
     let waiting = number::percent(flight.waiting / flight.wall);
-    let finding = format!("{whose} only waited for the server for {waiting} of the time");
+    let finding = format!("{whose} had requests out and no thread at work for {waiting} of the time");
     let cause = format!("{} \u{b7} how long how many were in flight at a time: {flying}", number::seconds(flight.wall));
     let step = flight.at_a_time.len().div_ceil(MOST_LEVELS);
     let bar = |(i, times): (usize, &[f64])| {

@@ -160,7 +160,7 @@ impl Thread<'_> {
             lane,
             in_work: self.in_work(),
             in_waits: self.time(true),
-            ran: self.scheduled.map(|told| told.ran),
+            ran: self.scheduled.map(|_| self.ran()),
             waited: self.scheduled.map(|told| told.waited),
         }
     }

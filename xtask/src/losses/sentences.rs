@@ -288,7 +288,10 @@ fn of_requests(flight: &InFlight) -> Told {
     let full: f64 = flight.at_a_time.iter().skip(flight.allowed).sum();
     let at = |count: usize| flight.at_a_time.get(count).copied().unwrap_or(0.0);
     let mut lines = vec![
-        (flight.waiting, "every request in flight waited for the server, and no thread was in a span".to_owned()),
+        (
+            flight.waiting,
+            "requests were in flight and no thread was in a span: they waited for the server, or threads for a core".to_owned(),
+        ),
         (full, format!("as many were in flight as allowed ({})", flight.allowed)),
         (flight.working, "some thread worked".to_owned()),
         (at(0), "nothing was in flight".to_owned()),
