@@ -53,21 +53,23 @@ pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path)
             kept = again;
         }
     }
-    let Attempt { trace, run, digest, .. } = kept;
+    let Attempt { trace, run, digest, .. } = &kept;
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    file::write(&trace, out).with_context(|| format!("cannot write {}", out.display()))?;
+    file::write(trace, out).with_context(|| format!("cannot write {}", out.display()))?;
     let losses = match digest {
-        None => Ok(Losses::InFlight(in_flight(&trace, &run, setup.threads))),
-        Some(digest) => cores(program, exercise, setup, (&trace, &run), &digest).map(|cores| Losses::Cores(Box::new(cores))),
+        None => Ok(Losses::InFlight(in_flight(trace, run, setup.threads))),
+        Some(digest) => cores(program, exercise, setup, &kept, digest).map(|cores| Losses::Cores(Box::new(cores))),
     };
-    Ok(Traced { trace, losses })
+    Ok(Traced { trace: kept.trace, losses })
 }
 
 /// One traced run, in a process of its own.
 struct Attempt {
     axis: Axis,
+    /// Whose threads are accounted for.
+    who: Who,
     trace: Trace,
     run: Timed,
     /// What the sequential program made; absent where requests wait for a network.
@@ -77,7 +79,7 @@ struct Attempt {
 impl Attempt {
     fn make(program: &Path, exercise: &Exercise, setup: Setup) -> Result<Self> {
         let mut process = Process::start(program, exercise)?;
-        let axis = process.workload.spec.axis;
+        let (axis, who) = (process.workload.spec.axis, process.who());
         // The sequential program warms caches and pages up. It has no spans, so nothing of it is in the trace. Where requests
         // wait for a network nothing is warmed by it, and it is slow.
         let digest = if axis == Axis::InFlight { None } else { Some(process.workload.run("baseline", setup)?.digest) };
@@ -88,7 +90,7 @@ impl Attempt {
             let what = format!("its trace is not valid:\n  {}", faults.join("\n  "));
             return Err(Fault { what, stderr: String::new() }.into());
         }
-        Ok(Self { axis, trace, run, digest })
+        Ok(Self { axis, who, trace, run, digest })
     }
 
     /// The cores that its threads had to do without, on average.
@@ -97,13 +99,13 @@ impl Attempt {
     }
 }
 
-fn cores(program: &Path, exercise: &Exercise, setup: Setup, (trace, run): (&Trace, &Timed), digest: &str) -> Result<Cores> {
+fn cores(program: &Path, exercise: &Exercise, setup: Setup, traced: &Attempt, digest: &str) -> Result<Cores> {
     let right = |run: Timed| {
         if run.digest == digest { Ok(run) } else { Err(anyhow::Error::new(Fault::wrong_output(&run.digest, digest))) }
     };
-    right(run.clone())?;
+    right(traced.run.clone())?;
     let mut process = Process::start(program, exercise)?;
-    let (main, axis) = (process.workload.id(), process.workload.spec.axis);
+    let (main, who) = (process.workload.id(), process.who());
     let mut runs = |contender| -> Result<Vec<Timed>> {
         let setup = Setup { threads: 1, ..setup };
         // One more: the first warms up.
@@ -112,8 +114,7 @@ fn cores(program: &Path, exercise: &Exercise, setup: Setup, (trace, run): (&Trac
     };
     let (sequential, on_one) = (runs("baseline")?, runs("submission").context("on one thread")?);
     let one_thread = process.trace().context("on one thread")?;
-    let of = |trace: &Trace, run: &Timed, lanes| account(trace, run, lanes, who(axis, trace));
-    let mut accounts: Vec<Account> = on_one.iter().map(|run| of(&one_thread, run, 1)).collect();
+    let mut accounts: Vec<Account> = on_one.iter().map(|run| account(&one_thread, run, 1, who)).collect();
     let own = |account: &Account| Sample { seconds: account.wall, own: account.own() };
     let one_samples = accounts.iter().map(own).collect();
     accounts.sort_by(|a, b| a.own().total_cmp(&b.own()));
@@ -123,17 +124,8 @@ fn cores(program: &Path, exercise: &Exercise, setup: Setup, (trace, run): (&Trac
         sequential: sequential.iter().map(|run| Sample { seconds: run.seconds, own: run.seconds - waited(run) }).collect(),
         one_thread: one_samples,
         one: accounts.swap_remove(RUNS / 2),
-        parallel: of(trace, run, setup.threads),
+        parallel: account(&traced.trace, &traced.run, setup.threads, traced.who),
     })
-}
-
-/// Of several processes the first is the one that hands out the work.
-fn who(axis: Axis, trace: &Trace) -> Who {
-    let first = || trace.other.get("processes")?.get(0)?.get("pid")?.as_u64();
-    match axis {
-        Axis::Processes => first().map_or(Who::Threads, Who::ProcessesBut),
-        Axis::Threads | Axis::InFlight => Who::Threads,
-    }
 }
 
 /// A workload that traces itself and its children into files that nobody keeps.
@@ -151,6 +143,14 @@ impl Process {
         let limit = exercise.limit("speed");
         let workload = Workload::start(program, Some(&own), &[(TRACE_FOLDER_VARIABLE, children.into())], limit)?;
         Ok(Self { workload, own, folder })
+    }
+
+    /// The process itself hands work out to its children, where those compute.
+    fn who(&self) -> Who {
+        match self.workload.spec.axis {
+            Axis::Processes => Who::ProcessesBut(self.workload.id().into()),
+            Axis::Threads | Axis::InFlight => Who::Threads,
+        }
     }
 
     /// Ends it; the merged trace of all its processes.

@@ -370,10 +370,9 @@ fn losses_stand_in_the_page_as_sentences() {
     }
     assert_eq!(page.matches("<h3>Why the speedup is not higher</h3>").count(), 2);
     assert_eq!(page.matches("<h3>Where the time went</h3>").count(), 1);
-    assert!(
-        page.contains("Your crawler had 4.15 requests in flight on average")
-            || page.contains("in flight on average, of 8 allowed")
-    );
+    let flying = sentences::in_flight(&sample::losses::crawler(8)).expect("requests");
+    assert_eq!(page.matches(&format!("Your crawler had {flying}</title>")).count(), 2, "the timeline, wide and narrow");
+    assert_eq!(page.matches("Your crawler had requests out and no thread at work for 66 % of the time</title>").count(), 2);
     assert!(!page.contains("Your crawler kept"), "threads at work say nothing of a crawler");
 }
 
