@@ -129,6 +129,13 @@ fn a_finished_trace_is_in_order() {
         assert_eq!(found.len(), 1, "{name}");
         assert_eq!((found[0].0.thread.as_str(), found[0].0.pid), (thread, pid));
     }
+    // Every thread tells another number of the system's; that of the main thread is the process's.
+    let numbers: Vec<u64> = rows.iter().filter_map(|row| row.os_thread).collect();
+    if Path::new("/proc/thread-self").exists() {
+        assert_eq!(numbers.iter().collect::<std::collections::BTreeSet<_>>().len(), rows.len(), "{rows:?}");
+        assert_eq!(slices(&rows, "outer")[0].0.os_thread, Some(pid));
+    }
+    assert!(trace.events.iter().all(|event| event.ph != "i"), "the instants that told the numbers are gone");
     let (nameless, _) = slices(&rows, "nameless")[0];
     assert_eq!(nameless.thread, format!("thread {}", nameless.tid));
     let (_, outer) = slices(&rows, "outer")[0];
@@ -165,6 +172,9 @@ fn a_killed_process_shows_what_it_did() {
     assert_valid(&merged);
     let rows = merged.threads();
     assert_eq!(rows.iter().map(|row| (row.process.as_str(), row.pid)).collect::<Vec<_>>(), [("worker", child.id().into())]);
+    if Path::new("/proc/thread-self").exists() {
+        assert_eq!(rows[0].os_thread, Some(child.id().into()));
+    }
     let shown: Vec<_> = rows[0].slices.iter().map(|slice| (slice.name.as_str(), slice.depth, slice.unfinished())).collect();
     assert_eq!(shown, [("done", 0, false), ("task", 0, true), ("step", 1, true)]);
     assert_eq!(rows[0].slices[1].args["n"], 2);

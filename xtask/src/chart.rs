@@ -4,6 +4,7 @@
 //! place; programs that know no CSS variables (image viewers, converters) see the light colours.
 
 pub mod interleaving;
+pub mod losses;
 pub mod measured;
 pub mod number;
 pub mod pairs;
@@ -17,6 +18,8 @@ mod colour;
 mod plot;
 
 use text::escape;
+
+use crate::results::Subject;
 
 pub use colour::style;
 
@@ -98,6 +101,17 @@ impl Chart {
 /// The name of an exercise as words: `algorithms/merge_sort` is `merge sort`.
 pub fn words(path: &str) -> String {
     path.rsplit('/').next().unwrap_or(path).replace('_', " ")
+}
+
+/// Whose program it is, at the beginning of a sentence: `Your merge sort`.
+fn whose(subject: Subject, path: &str) -> String {
+    let whose = match subject {
+        Subject::Reference => "The reference",
+        Subject::Yours => "Your",
+        Subject::Submission => "The submitted",
+        Subject::Planted => "The planted",
+    };
+    format!("{whose} {}", words(path))
 }
 
 /// The smallest of 1, 2, 5 times a power of ten that is not below `least`.

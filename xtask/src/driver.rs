@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result};
@@ -30,8 +30,8 @@ use answers::{Answers, Heard};
 
 mod answers;
 
-/// How often the threads' waiting times are read while a run goes on. A thread that ends takes its figures with it, so
-/// what it waited since the last look is lost; ten milliseconds cost about half a percent of a core.
+/// How often the threads' times are read while a run goes on. A thread that ends takes its figures with it, so what it ran
+/// and waited since the last look is lost; ten milliseconds cost about half a percent of a core.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What a workload process did wrong. Whatever of it the process itself has said is without commands to a terminal.
@@ -65,6 +65,8 @@ impl std::error::Error for Fault {}
 /// One timed run.
 #[derive(Debug, Clone)]
 pub struct Timed {
+    /// When `go` was said.
+    pub started: SystemTime,
     /// Wall-clock time from `go` to `done`, by this process's clock.
     pub seconds: f64,
     /// The digest of the output.
@@ -72,8 +74,21 @@ pub struct Timed {
     /// Time that the process's threads, and its children's, were ready to run and had no core; absent where the system
     /// does not tell.
     pub waited: Option<f64>,
+    /// The same thread by thread, by their numbers in the operating system; empty where the system does not tell.
+    pub threads: BTreeMap<u32, Scheduled>,
     /// Seconds from `done` to the digest: the digest is the suite's own work, and not timed.
     pub digesting: f64,
+}
+
+/// What the system's scheduler told of one thread during a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scheduled {
+    /// Seconds on a core.
+    pub ran: f64,
+    /// Seconds ready to run without a core.
+    pub waited: f64,
+    /// When it was looked at for the last time, in seconds after `go`: what it did later is in neither figure.
+    pub until: f64,
 }
 
 /// A workload process.
@@ -144,6 +159,11 @@ impl Workload {
         }
     }
 
+    /// Its process id, which is also the number of its main thread.
+    pub fn id(&self) -> u32 {
+        self.group.id()
+    }
+
     /// Makes ready for one run.
     ///
     /// # Errors
@@ -160,10 +180,11 @@ impl Workload {
     /// # Errors
     /// A [`Fault`] of the program.
     pub fn go(&mut self) -> Result<Timed> {
-        let watch = WaitWatch::start(self.group.id());
+        let watch = Watch::start(self.group.id());
+        let began = SystemTime::now();
         let started = self.send(&Request::Go)?;
         let (ended, answer) = self.receive("go")?;
-        let waited = watch.stop();
+        let threads = watch.stop(started);
         if !matches!(answer, Answer::Done {}) {
             return Err(self.unexpected("go", &answer));
         }
@@ -173,7 +194,9 @@ impl Workload {
             return Err(self.fault(format!("its digest is not of 16 hexadecimal digits: {}", shown(digest.as_bytes()))));
         }
         let seconds = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64();
-        Ok(Timed { seconds: seconds(started, ended), digest, waited, digesting: seconds(ended, told) })
+        let waited = (!threads.is_empty()).then(|| threads.values().map(|thread| thread.waited).sum());
+        let (seconds, digesting) = (seconds(started, ended), seconds(ended, told));
+        Ok(Timed { started: began, seconds, digest, waited, digesting, threads })
     }
 
     /// Prepares and runs.
@@ -315,45 +338,58 @@ fn absurd(spec: &Spec, contenders: &[String]) -> Option<String> {
     }
 }
 
-/// Reads how long the threads of a process and of its children wait for a core, until stopped.
-struct WaitWatch {
+/// Reads what the scheduler tells of the threads of a process and of its children, until stopped.
+struct Watch {
     process: u32,
-    before: BTreeMap<u32, u64>,
-    seen: Arc<Mutex<BTreeMap<u32, u64>>>,
+    before: BTreeMap<u32, Look>,
+    seen: Arc<Mutex<BTreeMap<u32, Look>>>,
     stop: Arc<AtomicBool>,
     looker: thread::JoinHandle<()>,
 }
 
-impl WaitWatch {
+/// One look at one thread: nanoseconds on a core and waiting for one since the thread began, and when that was read.
+#[derive(Clone, Copy)]
+struct Look {
+    ran: u64,
+    waited: u64,
+    when: Instant,
+}
+
+impl Watch {
     fn start(process: u32) -> Self {
-        let before = waits(process);
+        let before = look(process);
         let seen = Arc::new(Mutex::new(BTreeMap::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let (kept, stopped) = (seen.clone(), stop.clone());
         let looker = thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 thread::park_timeout(LOOK_EVERY);
-                kept.lock().unwrap_or_else(PoisonError::into_inner).extend(waits(process));
+                kept.lock().unwrap_or_else(PoisonError::into_inner).extend(look(process));
             }
         });
         Self { process, before, seen, stop, looker }
     }
 
-    /// Seconds waited since the start, over all threads seen.
-    fn stop(self) -> Option<f64> {
-        let last = waits(self.process);
+    /// What was told of every thread seen since the watch began; `started` is when the run did.
+    fn stop(self, started: Instant) -> BTreeMap<u32, Scheduled> {
+        let last = look(self.process);
         let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         seen.extend(last);
-        if seen.is_empty() {
-            return None;
-        }
-        let total: u64 =
-            seen.iter().map(|(thread, wait)| wait.saturating_sub(self.before.get(thread).copied().unwrap_or(0))).sum();
-        Some(std::time::Duration::from_nanos(total).as_secs_f64())
+        let since = |(thread, look): (u32, Look)| {
+            let before = self.before.get(&thread);
+            let seconds = |now: u64, before: Option<u64>| Duration::from_nanos(now.saturating_sub(before.unwrap_or(0)));
+            let told = Scheduled {
+                ran: seconds(look.ran, before.map(|look| look.ran)).as_secs_f64(),
+                waited: seconds(look.waited, before.map(|look| look.waited)).as_secs_f64(),
+                until: look.when.saturating_duration_since(started).as_secs_f64(),
+            };
+            (thread, told)
+        };
+        seen.into_iter().map(since).collect()
     }
 }
 
-impl Drop for WaitWatch {
+impl Drop for Watch {
     /// Also where the run has failed: a thread that looks on for ever would cost every later run something.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -361,8 +397,8 @@ impl Drop for WaitWatch {
     }
 }
 
-/// Nanoseconds waited for a core so far, by thread: the second field of `schedstat`, of the process and its descendants.
-fn waits(process: u32) -> BTreeMap<u32, u64> {
+/// The first two fields of `schedstat` of every thread of the process and of its descendants.
+fn look(process: u32) -> BTreeMap<u32, Look> {
     let mut found = BTreeMap::new();
     let mut open = vec![process];
     while let Some(process) = open.pop() {
@@ -370,8 +406,10 @@ fn waits(process: u32) -> BTreeMap<u32, u64> {
         for thread in threads.flatten() {
             let Some(id) = thread.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             let read = |file: &str| fs::read_to_string(thread.path().join(file)).unwrap_or_default();
-            if let Some(wait) = read("schedstat").split_whitespace().nth(1).and_then(|field| field.parse().ok()) {
-                found.insert(id, wait);
+            let fields = read("schedstat");
+            let mut fields = fields.split_whitespace().map_while(|field| field.parse().ok());
+            if let (Some(ran), Some(waited)) = (fields.next(), fields.next()) {
+                found.insert(id, Look { ran, waited, when: Instant::now() });
             }
             open.extend(read("children").split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
         }

@@ -16,6 +16,7 @@ pub mod fits;
 pub mod grade;
 pub mod kept;
 pub mod load;
+pub mod losses;
 pub mod machine;
 pub mod measure;
 pub mod orderings;

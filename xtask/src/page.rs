@@ -6,6 +6,7 @@ mod curves;
 mod evidence;
 mod exercise;
 pub(crate) mod html;
+mod losses;
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -66,8 +67,11 @@ pub fn charts(results: &Results, traces: &BTreeMap<String, Timeline>) -> BTreeMa
             files.insert(format!("{name}-weak.svg"), chart.file());
         }
         let timeline = trace.as_ref().zip(traces.get(path));
-        if let Some(chart) = timeline.and_then(|(trace, timeline)| timeline::draw(path, trace.subject, timeline, Layout::Wide)) {
+        if let Some(chart) = timeline.and_then(|(trace, timeline)| timeline::draw(path, trace, timeline, Layout::Wide)) {
             files.insert(format!("{name}-timeline.svg"), chart.file());
+        }
+        if let Some(chart) = trace.as_ref().and_then(|trace| chart::losses::draw(path, trace, Layout::Wide)) {
+            files.insert(format!("{name}-losses.svg"), chart.file());
         }
     }
     files
@@ -334,6 +338,10 @@ fn footer(page: &mut String) {
         (
             "Busy",
             "The share of the run that a thread was inside a span of the trace, those left out that say that they wait. Nested spans are counted once, for the innermost.",
+        ),
+        (
+            "Thread time, lost",
+            "p \u{d7} T_p, the time of all threads of a traced run together; the ideal is T_seq. What lies between is cut into parts that add up, by the spans of the trace and by what the system tells of each thread. T_seq and T_1 are medians of a few runs just after the traced one, without the time they had no core.",
         ),
         (
             "Not measurable, error",

@@ -359,6 +359,9 @@ pub struct TraceResult {
     pub subject: Subject,
     /// Threads of the run.
     pub threads: usize,
+    /// Where its time went; absent where that could not be found out, which a note then tells.
+    #[serde(default)]
+    pub losses: Option<crate::losses::Losses>,
 }
 
 impl Results {

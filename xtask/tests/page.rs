@@ -9,17 +9,22 @@ use lab::workload::Axis;
 use svg::{assert_texts_have_room, assert_well_formed, attribute, texts};
 use xtask::{
     chart::{
-        Layout, interleaving,
+        Layout, interleaving, losses,
         measured::Missing,
         number, pairs,
         speedup::{self, Beside},
         timeline::{self, Row, Slice, Timeline},
     },
+    losses::{Cores, Losses, sentences},
     page,
-    results::{Curves, Evidence, ExerciseResult, Note, Point, Results, Subject, Verdict},
+    results::{Curves, Evidence, ExerciseResult, Note, Point, Results, Subject, TraceResult, Verdict},
 };
 
 const LAYOUTS: [Layout; 2] = [Layout::Wide, Layout::Narrow];
+
+fn trace(losses: Option<Losses>) -> TraceResult {
+    TraceResult { file: "traces/a.json".into(), subject: Subject::Yours, threads: 2, losses }
+}
 
 fn curves(axis: Axis, contenders: &[(&str, Vec<Point>)]) -> Curves {
     let contenders = contenders.iter().map(|(name, points)| ((*name).to_owned(), points.clone())).collect();
@@ -35,7 +40,7 @@ fn the_same_results_are_the_same_bytes() {
     let (results, traces) = (sample::results(2), sample::traces());
     assert_eq!(page::render(&results, &traces), page::render(&results.clone(), &traces.clone()));
     assert_eq!(page::charts(&results, &traces), page::charts(&results, &traces));
-    assert_eq!(page::charts(&results, &traces).len(), 7);
+    assert_eq!(page::charts(&results, &traces).len(), 10);
 }
 
 #[test]
@@ -150,7 +155,7 @@ fn timelines_have_room_and_stay_small() {
     for count in [1, 2, 8, 20, 40, 100] {
         let timeline = Timeline { rows: (0..count).map(row).collect() };
         for layout in LAYOUTS {
-            let chart = timeline::draw("algorithms/merge_sort", Subject::Yours, &timeline, layout).expect("a chart");
+            let chart = timeline::draw("algorithms/merge_sort", &trace(None), &timeline, layout).expect("a chart");
             assert_texts_have_room(&chart, &format!("{count} rows, {layout:?}"));
             assert_well_formed(&chart.file());
             assert!(chart.file().len() < 60_000, "{count} rows: {} bytes", chart.file().len());
@@ -166,11 +171,142 @@ fn timelines_have_room_and_stay_small() {
         Row { process: "p".into(), thread: format!("thread {thread}"), slices: slices.collect() }
     };
     let restless = Timeline { rows: (0..64).map(short).collect() };
-    let chart = timeline::draw("async/crawler", Subject::Yours, &restless, Layout::Wide).expect("a chart");
+    let chart = timeline::draw("async/crawler", &trace(None), &restless, Layout::Wide).expect("a chart");
     assert!(chart.file().len() < 60_000, "{} bytes", chart.file().len());
     let busy = sample::crawler_trace(200_000);
-    let chart = timeline::draw("async/crawler", Subject::Yours, &busy, Layout::Wide).expect("a chart");
+    let chart = timeline::draw("async/crawler", &trace(None), &busy, Layout::Wide).expect("a chart");
     assert!(chart.file().len() < 60_000, "{} bytes", chart.file().len());
+}
+
+#[test]
+fn losses_have_room_and_say_what_they_draw() {
+    for (what, all) in sample::losses::all() {
+        for layout in LAYOUTS {
+            let draw = || losses::draw("algorithms/merge_sort", &trace(Some(all.clone())), layout);
+            let Some(chart) = draw() else {
+                assert!(["requests that the trace does not tell", "a run of no time"].contains(&what), "{what} is not drawn");
+                continue;
+            };
+            assert_texts_have_room(&chart, &format!("{what}, {layout:?}"));
+            assert_well_formed(&chart.file());
+            assert!(!chart.file().contains("NaN") && !chart.file().contains("inf"), "{what}");
+            assert_eq!(draw().as_ref(), Some(&chart), "{what}");
+        }
+    }
+    assert_eq!(losses::draw("algorithms/merge_sort", &trace(None), Layout::Wide), None);
+}
+
+#[test]
+fn every_loss_has_a_bar_of_its_length_and_they_lead_to_the_sum() {
+    let cores = sample::losses::gains();
+    let (terms, rest) = sentences::ranked(&cores);
+    let chart = losses::draw("algorithms/merge_sort", &trace(Some(Losses::Cores(Box::new(cores.clone())))), Layout::Wide);
+    let file = chart.expect("a chart").file();
+    // Bars are rectangles: "M x y h width v16 h-width z".
+    let bars: Vec<[f64; 2]> = file
+        .lines()
+        .filter(|line| line.starts_with("<path") && line.contains("v16h-"))
+        .map(|line| {
+            let (x, rest) = line.split_once(" d=\"M").expect("a path").1.split_once(' ').expect("a place");
+            let width = rest.split_once('h').expect("a width").1.split_once('v').expect("a height").0;
+            [x, width].map(|number| number.parse().expect("a number"))
+        })
+        .collect();
+    assert_eq!(bars.len(), terms.len() + usize::from(rest.is_some()) + 2);
+    let times = terms.iter().map(|term| term.seconds).chain(rest);
+    let scale = bars[0][1] / cores.t_seq();
+    let mut at = bars[0][0] + bars[0][1];
+    for (time, [x, width]) in times.zip(&bars[1..]) {
+        let (from, to) = (at.min(at + time * scale), at.max(at + time * scale));
+        assert!((x - from).abs() < 0.3 && (x + width - to).abs() < 1.2, "{time} s from {at}: at {x}, {width} wide");
+        at += time * scale;
+    }
+    let [x, width] = bars[bars.len() - 1];
+    assert!((x + width - at).abs() < 1.0, "the bars end at {at}, and the sum at {}", x + width);
+    assert_eq!(file.matches("fill=\"none\" class=\"s-green\"").count(), times_below_zero(&cores), "gains are hollow");
+}
+
+fn times_below_zero(cores: &Cores) -> usize {
+    let (terms, rest) = sentences::ranked(cores);
+    terms.iter().map(|term| term.seconds).chain(rest).filter(|time| *time < 0.0).count()
+}
+
+#[test]
+fn losses_are_said_biggest_first_with_their_numbers_and_spans() {
+    let told = |cores: Cores| sentences::tell(&Losses::Cores(Box::new(cores)));
+    let merge_sort = told(sample::losses::merge_sort());
+    assert_eq!(merge_sort.headline, "The speedup is 1.39\u{d7} of 2. Of 2 \u{d7} 131 ms of thread time, 80.0 ms went missing:");
+    assert_eq!(
+        merge_sort.lines,
+        [
+            "54.0 ms: threads had nothing to do: for 44 % of the time only one thread worked, longest in merge (48.0 ms alone); \
+             load imbalance is 50.0 ms of it, serialisation 4.00 ms",
+            "15.0 ms: threads were ready and had no core, most of all worker 1 (9.00 ms); 9.00 ms of it outside of spans, just woken \
+             or looking for work",
+            "12.0 ms: threads waited in lock",
+            "7.00 ms: threads were on a core outside of any span (forking, looking for work, code without spans), most of \
+             all worker 1 (11.0 ms)",
+            "6.00 ms: threads stood still inside spans of work (a lock, a channel or a read that no span marks), most of \
+             all worker 2 (6.00 ms)",
+            "19.0 ms gained: the same work costs 0.90\u{d7} as much side by side as on one thread, most in sort \
+             (\u{2212}11.4 ms)",
+            "5.00 ms: everything else, in parts of less than 2 % each",
+        ]
+    );
+    // What is said is what was counted: 54 + 15 + 12 + 7 + 6 - 19 + 5.
+    let gains = told(sample::losses::gains());
+    assert!(gains.headline.ends_with("2 \u{d7} 60.0 ms of thread time is 62.0 ms less than the sequential program takes:"));
+    let less = "62.0 ms gained: the parallel program does less work than the sequential one: given one thread it takes 0.66\u{d7} its \
+                time (120 ms against 182 ms)";
+    assert_eq!(gains.lines[1], less);
+    let untold = told(sample::losses::untold(sample::losses::merge_sort()));
+    assert!(untold.lines[0].starts_with("78.0 ms: threads were idle, and this system does not tell why: for 44 %"), "{untold:?}");
+    assert!(untold.notes.iter().any(|note| note.contains("does not tell when a thread had no core")), "{untold:?}");
+}
+
+#[test]
+fn what_is_not_known_of_a_run_is_said() {
+    for (what, said) in [
+        ("unseen threads, and more than asked for", "of 12.0 ms of thread time it is not known whether a core was there for it"),
+        ("unseen threads, and more than asked for", "though it was given 1. Of"),
+        ("every category", "only inside spans marked waits = true"),
+        ("one thread", "The speedup is 0.95\u{d7} of 1. Of 191 ms of thread time"),
+        ("a run of no time", "no time that a clock could tell"),
+        ("requests that the trace does not tell", "it does not tell how many were in flight"),
+    ] {
+        let told = sentences::tell(&sample::losses::named(what));
+        let text = [vec![told.headline], told.lines, told.notes].concat().join("\n");
+        assert!(text.contains(said), "{what} does not say {said:?}: {text}");
+    }
+}
+
+#[test]
+fn losses_stand_in_the_page_as_sentences() {
+    let page = page::render(&sample::results(2), &sample::traces());
+    for exercise in sample::results(2).exercises {
+        let Some(all) = exercise.trace.and_then(|trace| trace.losses) else { continue };
+        let told = sentences::tell(&all);
+        for said in [vec![told.headline], told.lines, told.notes].concat() {
+            assert!(page.contains(&text::escape(&said)), "not said: {said}");
+        }
+    }
+    assert_eq!(page.matches("<h3>Why the speedup is not higher</h3>").count(), 2);
+    assert_eq!(page.matches("<h3>Where the time went</h3>").count(), 1);
+    let flying = sentences::in_flight(&sample::losses::crawler(8)).expect("requests");
+    assert_eq!(page.matches(&format!("Your crawler had {flying}</title>")).count(), 2, "the timeline, wide and narrow");
+    assert_eq!(page.matches("Your crawler had requests out and no thread at work for 66 % of the time</title>").count(), 2);
+    assert!(!page.contains("Your crawler kept"), "threads at work say nothing of a crawler");
+}
+
+#[test]
+fn results_of_before_the_losses_are_read_and_shown() {
+    let mut value = serde_json::to_value(sample::results(2)).expect("JSON");
+    for exercise in value["exercises"].as_array_mut().expect("a list") {
+        exercise["trace"].as_object_mut().map(|trace| trace.remove("losses"));
+    }
+    let results: Results = serde_json::from_value(value).expect("an older report");
+    let page = page::render(&results, &sample::traces());
+    assert!(!page.contains("Why the speedup is not higher") && page.contains("Your crawler kept"));
 }
 
 #[test]
@@ -265,6 +401,12 @@ fn untrusted_text_stays_text() {
     let mut timeline = sample::crawler_trace(4);
     timeline.rows[0].thread = attack.into();
     timeline.rows[0].slices[0].name = attack.into();
+    let mut cores = sample::losses::merge_sort();
+    cores.parallel.threads[0].thread = attack.into();
+    cores.parallel.threads[1].process = attack.into();
+    cores.parallel.lanes[0].waits = BTreeMap::from([(attack.to_owned(), 0.012)]);
+    cores.parallel.alone.as_mut().expect("alone").name = attack.into();
+    trace.losses = Some(Losses::Cores(Box::new(cores)));
     let traces = BTreeMap::from([(exercise.path.clone(), timeline)]);
     results.command = attack.into();
     results.commit = Some(attack.into());

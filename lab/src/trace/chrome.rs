@@ -162,6 +162,9 @@ impl Writer {
     }
 
     pub(super) fn on_enter(&self, id: &Id, context: Context<'_, Registry>) {
+        if matches!(self, Self::Buffered(_)) {
+            taps::tell_os_thread();
+        }
         self.layer().on_enter(id, context);
     }
 

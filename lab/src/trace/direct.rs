@@ -63,7 +63,8 @@ impl DirectLayer {
         let mut text = String::new();
         if !out.named.contains(&tid) {
             out.named.push(tid);
-            let event = file::Event::thread_name(self.pid.into(), tid, &taps::thread_name());
+            let mut event = file::Event::thread_name(self.pid.into(), tid, &taps::thread_name());
+            event.args.extend(taps::os_thread().map(|number| (file::OS_THREAD.into(), number.into())));
             text.push_str(&format!(",\n{}", json!(event)));
         }
         let mut event = file::Event::new(ph, name, self.pid.into(), tid, ts);

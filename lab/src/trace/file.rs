@@ -23,6 +23,10 @@ pub const UNFINISHED: &str = "unfinished";
 /// open spans of a process that was killed last until then.
 pub const REAPED: &str = "reaped";
 
+/// Among the arguments of a thread's name: its number in the operating system, where that tells one. A file of tracing-chrome
+/// has it as an instant of the thread until it is [`read`].
+pub const OS_THREAD: &str = "os_thread";
+
 /// In `otherData`, by whom the file was written and not yet brought into order; [`read`] does that.
 pub(super) const RAW: &str = "raw";
 pub(super) const RAW_TRACING_CHROME: &str = "tracing-chrome";
@@ -107,6 +111,8 @@ pub struct ThreadRow {
     pub thread: String,
     /// Its number.
     pub tid: u64,
+    /// Its number in the operating system, if the trace tells; see [`OS_THREAD`].
+    pub os_thread: Option<u64>,
     /// In order of their start; those of depth 0 do not overlap.
     pub slices: Vec<Slice>,
 }
@@ -127,6 +133,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Whether it says of itself, by the argument `waits = true`, that its thread waits for another one.
+    pub fn waits(&self) -> bool {
+        self.args.get("waits").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// Whether its process or the trace ended before it did.
     pub fn unfinished(&self) -> bool {
         self.args.get(UNFINISHED).and_then(Value::as_bool).unwrap_or(false)
@@ -142,11 +153,13 @@ impl Trace {
         for event in self.events.iter().filter(|event| event.named("thread_name").is_some() || is_slice(event)) {
             let place = *places.entry(event.thread()).or_insert_with(|| {
                 let process = self.process_name(event.pid).unwrap_or_default().into();
-                rows.push(ThreadRow { process, pid: event.pid, thread: String::new(), tid: event.tid, slices: Vec::new() });
+                let (thread, slices) = (String::new(), Vec::new());
+                rows.push(ThreadRow { process, pid: event.pid, thread, tid: event.tid, os_thread: None, slices });
                 rows.len() - 1
             });
             if let Some(name) = event.named("thread_name") {
                 rows[place].thread = name.into();
+                rows[place].os_thread = event.args.get(OS_THREAD).and_then(Value::as_u64);
             }
         }
         let last = self.last_time(None);
@@ -210,6 +223,25 @@ impl Trace {
         }
         let name = self.other.get("process").and_then(Value::as_str).unwrap_or("process");
         self.events.insert(0, Event::process_name(pid, name));
+        self.take_os_threads();
+    }
+
+    /// Moves the numbers that threads have told by an instant to the threads' names.
+    fn take_os_threads(&mut self) {
+        let mut told: HashMap<(u64, u64), Value> = HashMap::new();
+        self.events.retain_mut(|event| match event.args.remove(OS_THREAD) {
+            Some(number) if event.ph == "i" && event.name == OS_THREAD => {
+                told.insert(event.thread(), number);
+                false
+            }
+            other => {
+                event.args.extend(other.map(|value| (OS_THREAD.into(), value)));
+                true
+            }
+        });
+        for event in self.events.iter_mut().filter(|event| event.named("thread_name").is_some()) {
+            event.args.extend(told.remove(&event.thread()).map(|number| (OS_THREAD.into(), number)));
+        }
     }
 
     /// Closes what is open at the end and drops the ends of what was open before the beginning.

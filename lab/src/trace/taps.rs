@@ -55,6 +55,22 @@ pub(super) fn thread_name() -> String {
     std::thread::current().name().map_or_else(|| format!("thread {}", thread_number()), String::from)
 }
 
+/// The number of this thread in the operating system; `None` where that has no `/proc`.
+pub(super) fn os_thread() -> Option<u64> {
+    std::fs::read_link("/proc/thread-self").ok()?.file_name()?.to_str()?.parse().ok()
+}
+
+/// Tells the thread's number by an instant, once: tracing-chrome has its own numbers and no place for another one.
+pub(super) fn tell_os_thread() {
+    thread_local! { static TOLD: Cell<bool> = const { Cell::new(false) } }
+    if !TOLD.replace(true)
+        && let Some(number) = os_thread()
+    {
+        // The name and the field are [`file::OS_THREAD`]; a macro takes only literals.
+        tracing::info!(name: "os_thread", os_thread = number);
+    }
+}
+
 struct Taps;
 
 impl Layer<Registry> for Taps {

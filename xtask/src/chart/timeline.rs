@@ -8,16 +8,18 @@ use std::{
     fmt::Write,
 };
 
-use lab::trace::file::{ThreadRow, Trace};
-use serde_json::Value;
+use lab::trace::file::{self, ThreadRow, Trace};
 
 use super::{
     Chart, Layout,
     canvas::{Canvas, short},
     colour::Role,
-    nice_step, number, text, trimmed, words,
+    nice_step, number, text, trimmed,
 };
-use crate::results::Subject;
+use crate::{
+    losses::{Losses, sentences, work},
+    results::TraceResult,
+};
 
 /// What the threads of one run did.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -54,7 +56,8 @@ impl From<&Trace> for Timeline {
     /// The threads of a trace file. Threads without a name get their number; processes that share a name, or have none, get
     /// their process id beside it, as viewers show them.
     ///
-    /// A span with the argument `waits = true` is left out: whoever waits for another thread or process is idle.
+    /// Time inside a span with the argument `waits = true`, and in no span within it, is left out: whoever waits for another
+    /// thread or process is idle.
     fn from(trace: &Trace) -> Self {
         let rows = trace.threads();
         let alone = |row: &ThreadRow| rows.iter().all(|other| other.pid == row.pid || other.process != row.process);
@@ -64,20 +67,23 @@ impl From<&Trace> for Timeline {
             name => format!("{name} {}", row.pid),
         };
         let thread = |row: &ThreadRow| if row.thread.is_empty() { format!("thread {}", row.tid) } else { row.thread.clone() };
-        let works = |slice: &&lab::trace::file::Slice| slice.args.get("waits").and_then(Value::as_bool) != Some(true);
-        let slice = |slice: &lab::trace::file::Slice| Slice {
-            name: slice.name.clone(),
-            start_us: slice.start_us,
-            end_us: slice.end_us,
-            depth: slice.depth,
-        };
-        let row = |row: &ThreadRow| Row {
-            process: process(row),
-            thread: thread(row),
-            slices: row.slices.iter().filter(works).map(slice).collect(),
-        };
+        let row = |row: &ThreadRow| Row { process: process(row), thread: thread(row), slices: slices(&row.slices) };
         Self { rows: rows.iter().map(row).collect() }
     }
+}
+
+/// The slices of a thread; where there are waits among them, what lies outside of these, cut into pieces.
+fn slices(slices: &[file::Slice]) -> Vec<Slice> {
+    if slices.iter().any(file::Slice::waits) {
+        return work(slices);
+    }
+    let slice = |slice: &file::Slice| Slice {
+        name: slice.name.clone(),
+        start_us: slice.start_us,
+        end_us: slice.end_us,
+        depth: slice.depth,
+    };
+    slices.iter().map(slice).collect()
 }
 
 /// A picture with more bytes than this is drawn again with coarser cells.
@@ -197,27 +203,31 @@ impl Summary {
         self.busy_us.iter().sum::<f64>() / self.wall_us
     }
 
-    /// Whose run it was, and how much of its threads it used.
-    fn finding(&self, path: &str, subject: Subject) -> String {
-        let who = match subject {
-            Subject::Reference => "The reference",
-            Subject::Yours => "Your",
-            Subject::Submission => "The submitted",
-            Subject::Planted => "The planted",
-        };
+    /// Whose run it was, and how much of its threads it used. Of a run that waits for a network that would mislead: there it
+    /// is how many requests were in flight, if that is known.
+    fn finding(&self, path: &str, trace: &TraceResult) -> String {
+        let who = super::whose(trace.subject, path);
         let (mean, threads) = (self.mean_at_work(), self.busy_us.len());
-        match threads {
-            1 => format!("{who} {} kept its one thread at work for {} of the time", words(path), number::percent(mean)),
+        match &trace.losses {
+            Some(Losses::InFlight(flight)) => match sentences::in_flight(flight) {
+                Some(flying) => format!("{who} had {flying}"),
+                None => format!("{who}, thread by thread"),
+            },
+            _ if threads == 1 => format!("{who} kept its one thread at work for {} of the time", number::percent(mean)),
             // Not "of 3 threads": which of them were meant to work, and which only waited for the others, no trace tells.
-            _ => format!("{who} {} kept {} threads at work on average", words(path), number::mean(mean)),
+            _ => format!("{who} kept {} threads at work on average", number::mean(mean)),
         }
     }
 
     /// What the time went to.
-    fn cause(&self) -> String {
+    fn cause(&self, trace: &TraceResult) -> String {
         let wall = number::seconds(self.wall_us / 1e6);
         let share = |working: usize| self.at_work_us.get(working).map_or(0.0, |time| time / self.wall_us);
         let mut cause = format!("{wall}, {}", number::counted(self.busy_us.len(), "thread", "threads"));
+        if let Some(Losses::InFlight(_)) = &trace.losses {
+            write!(cause, " \u{b7} for {} of it none worked", number::percent(share(0))).expect("a string takes everything");
+            return cause;
+        }
         match &self.longest_alone {
             Some((time, name)) if self.busy_us.len() > 1 && share(1) > 0.0 => {
                 let (alone, time) = (number::percent(share(1)), number::seconds(time / 1e6));
@@ -238,10 +248,10 @@ fn bounds(rows: &[Vec<Piece>]) -> Option<(f64, f64)> {
     (end > start).then_some((start, end))
 }
 
-/// Draws the run of a subject; `None` where no span has any length.
-pub fn draw(path: &str, subject: Subject, timeline: &Timeline, layout: Layout) -> Option<Chart> {
+/// Draws a traced run; `None` where no span has any length.
+pub fn draw(path: &str, trace: &TraceResult, timeline: &Timeline, layout: Layout) -> Option<Chart> {
     let summary = Summary::new(timeline)?;
-    let (finding, cause) = (summary.finding(path, subject), summary.cause());
+    let (finding, cause) = (summary.finding(path, trace), summary.cause(trace));
     let mut description = format!("{cause}.");
     for (row, busy) in timeline.rows.iter().zip(&summary.busy_us).take(MOST_ROWS) {
         write!(description, " {}: {} busy.", row.thread, number::percent(busy / summary.wall_us))
@@ -518,6 +528,7 @@ mod tests {
     use lab::trace::file::Event;
 
     use super::*;
+    use crate::results::Subject;
 
     fn slice(name: &str, start_us: f64, end_us: f64, depth: usize) -> Slice {
         Slice { name: name.into(), start_us, end_us, depth }
@@ -573,15 +584,20 @@ mod tests {
         let event = |ph, name, ts| Event::new(ph, name, 1, 1, ts);
         let mut waits = event("B", "dispatch", 0.0);
         waits.args.insert("waits".into(), true.into());
-        let events = vec![waits, event("B", "frame", 1.0), event("E", "frame", 3.0), event("E", "dispatch", 90.0)];
-        let timeline = Timeline::from(&Trace { events, ..Trace::default() });
-        assert_eq!(timeline.rows[0].slices, [slice("frame", 1.0, 3.0, 1)]);
+        let events = [waits, event("B", "frame", 1.0), event("E", "frame", 3.0), event("E", "dispatch", 90.0)];
+        let slices =
+            |events: &[Event]| Timeline::from(&Trace { events: events.to_vec(), ..Trace::default() }).rows[0].slices.clone();
+        assert_eq!(slices(&events), [slice("frame", 1.0, 3.0, 0)]);
+        // The same where the wait lies in a span of work.
+        let around = [&[event("B", "task", 0.0)], &events[..], &[event("E", "task", 92.0)]].concat();
+        assert_eq!(slices(&around), [slice("frame", 1.0, 3.0, 0), slice("task", 90.0, 92.0, 0)]);
     }
 
     #[test]
     fn nothing_is_drawn_of_nothing() {
         assert_eq!(Summary::new(&Timeline::default()), None);
         let only_moments = Timeline { rows: vec![row("a", vec![slice("x", 5.0, 5.0, 0)])] };
-        assert_eq!(draw("threads/spin_lock", Subject::Yours, &only_moments, Layout::Wide), None);
+        let trace = TraceResult { file: "a.json".into(), subject: Subject::Yours, threads: 2, losses: None };
+        assert_eq!(draw("threads/spin_lock", &trace, &only_moments, Layout::Wide), None);
     }
 }

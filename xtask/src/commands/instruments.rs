@@ -10,9 +10,10 @@ use crate::{
     catalog::{Catalog, Exercise},
     check::{Candidate, Checker, Purpose, SEED, on_how_many, printable, threads_for},
     driver::Workload,
+    losses::sentences::{self, Told},
     results::{Evidence, Verdict},
     screen::{self, bold, faint, say, table},
-    traced::traced_run,
+    traced::{Traced, traced_run},
 };
 
 /// Whose work the command line means.
@@ -123,14 +124,21 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         Err(error) => return Ok(failed(exercise, &error)),
     };
     let out = catalog.scratch().join("traces").join(format!("{}-{}.json", exercise.name, own.subject));
-    let trace = match traced_run(&program, exercise, setup(exercise, &spec, on), &out) {
-        Ok(trace) => trace,
+    let Traced { trace, losses } = match traced_run(&program, exercise, setup(exercise, &spec, on), &out) {
+        Ok(traced) => traced,
         Err(error) => return Ok(failed(exercise, &error)),
     };
+    if let Err(error) = &losses {
+        screen::warn(printable(&format!("where its time went is not known: {error:#}")));
+        screen::warn(format!("see which test it fails: cargo xtask check {}", exercise.name));
+    }
     let rows = trace.threads();
     if json {
         let spans: usize = rows.iter().map(|row| row.slices.len()).sum();
-        screen::json(&serde_json::json!({ "exercise": exercise.path(), "file": out, "threads": rows.len(), "spans": spans }));
+        let (path, threads, losses) = (exercise.path(), rows.len(), losses.ok());
+        screen::json(&serde_json::json!({
+            "exercise": path, "file": out, "threads": threads, "spans": spans, "losses": losses,
+        }));
         return Ok(code(true));
     }
     say(format!("{}: {}", bold(&exercise.name), out.display()));
@@ -145,8 +153,17 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     for line in table(&lines.collect::<Vec<_>>()) {
         say(line);
     }
+    if let Ok(losses) = &losses {
+        say_losses(&sentences::tell(losses));
+    }
     say(faint("open it in chrome://tracing or in Perfetto (drag and drop)"));
     Ok(code(true))
+}
+
+fn say_losses(told: &Told) {
+    say(printable(&told.headline));
+    told.lines.iter().for_each(|line| say(format!("  {}", printable(line))));
+    told.notes.iter().for_each(|note| say(faint(printable(note))));
 }
 
 /// Work and span.

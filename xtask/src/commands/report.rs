@@ -155,7 +155,10 @@ fn one(
     // The learner's run where there is one: it is what one wants to see.
     if let Some((subject, program)) = programs.last() {
         match traced(checker, exercise, *subject, program, out) {
-            Ok(trace) => result.trace = Some(trace),
+            Ok((trace, lost)) => {
+                result.trace = Some(trace);
+                result.notes.extend(lost.map(|error| note(&Failure::new(&subject.to_string(), &error), "accounted for")));
+            }
             Err(error) => result.notes.push(note(&Failure::new(&subject.to_string(), &error), "traced")),
         }
     }
@@ -173,13 +176,23 @@ fn one(
     result
 }
 
-fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program: &Path, out: &Path) -> Result<TraceResult> {
+/// The traced run, and what kept its losses from being found out.
+fn traced(
+    checker: &Checker<'_>,
+    exercise: &Exercise,
+    subject: Subject,
+    program: &Path,
+    out: &Path,
+) -> Result<(TraceResult, Option<anyhow::Error>)> {
     let spec = Workload::start(program, None, &[], exercise.limit("speed"))?.spec.clone();
     let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
     let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
     let file = format!("traces/{}.json", exercise.name);
-    traced_run(program, exercise, setup, &out.join(&file))?;
-    Ok(TraceResult { file, subject, threads: setup.threads })
+    let (losses, lost) = match traced_run(program, exercise, setup, &out.join(&file))?.losses {
+        Ok(losses) => (Some(losses), None),
+        Err(error) => (None, Some(error)),
+    };
+    Ok((TraceResult { file, subject, threads: setup.threads, losses }, lost))
 }
 
 fn benched(
@@ -221,13 +234,16 @@ fn draw(results: &Results, out: &Path) -> Result<()> {
     write_whole(&out.join("index.html"), page::render(results, &timelines).as_bytes())
 }
 
+/// How the names of the charts end that a report draws.
+const OURS: [&str; 4] = ["-speedup.svg", "-timeline.svg", "-losses.svg", "-weak.svg"];
+
 /// A chart of an earlier report that this one does not draw must not be taken for its own. What a report never writes stays:
 /// `--out` can name any folder.
 fn remove_old(charts: &Path, drawn: impl Fn(&str) -> bool) -> Result<()> {
     let Ok(entries) = fs::read_dir(charts) else { return Ok(()) };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if ["-speedup.svg", "-timeline.svg", "-weak.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
+        if OURS.iter().any(|end| name.ends_with(end)) && !drawn(name) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}, a chart of an earlier report", path.display()))?;
         }
     }
@@ -260,7 +276,7 @@ mod tests {
     #[test]
     fn only_charts_of_an_earlier_report_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "b-weak.svg", "mine.svg", "notes.txt"] {
+        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "b-losses.svg", "b-weak.svg", "mine.svg", "notes.txt"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         remove_old(folder.path(), |name| name == "a-speedup.svg").unwrap();

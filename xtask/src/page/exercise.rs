@@ -10,7 +10,7 @@ use lab::{
 use super::{
     TAKES, anchor, capital, curves, evidence,
     html::{Cell, badge, beside, command, table},
-    name, points_of,
+    losses, name, points_of,
 };
 use crate::{
     chart::{
@@ -50,6 +50,7 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
         checks(page, subject, axis, &id);
     }
     traced(page, path, trace.as_ref(), timeline, axis);
+    losses::section(page, path, trace.as_ref());
     let spans = subjects.iter().flat_map(|subject| &subject.checks).any(|check| check.check == "span");
     let instruments = ["check", "bench", "trace"].into_iter().chain(spans.then_some("span"));
     let again: Vec<_> = instruments.map(|instrument| command(&format!("cargo xtask {instrument} {name}"))).collect();
@@ -155,7 +156,7 @@ fn traced(page: &mut String, path: &str, trace: Option<&TraceResult>, timeline: 
     let Some(trace) = trace else {
         return missing(page, "No run was traced for this report.", &make, "traces one");
     };
-    let draw = |layout| timeline.and_then(|timeline| timeline::draw(path, trace.subject, timeline, layout));
+    let draw = |layout| timeline.and_then(|timeline| timeline::draw(path, trace, timeline, layout));
     match (draw(Layout::Wide), draw(Layout::Narrow)) {
         (Some(wide), Some(narrow)) => {
             let id = format!("{}-timeline", anchor(path));

@@ -1,6 +1,7 @@
 //! A made-up report with everything a real one can hold: five exercises, two subjects, failures, gaps.
 
 pub mod failures;
+pub mod losses;
 
 use std::collections::BTreeMap;
 
@@ -294,7 +295,12 @@ fn process_pool(cores: usize) -> ExerciseResult {
             // Larger numbers take longer.
             weak: weak(64, cores, 0.412, 1.4, 0.05),
         }),
-        trace: Some(TraceResult { file: "traces/process_pool.json".into(), subject: Subject::Reference, threads: 2 }),
+        trace: Some(TraceResult {
+            file: "traces/process_pool.json".into(),
+            subject: Subject::Reference,
+            threads: 2,
+            losses: Some(losses::named("untold gains")),
+        }),
         notes: Vec::new(),
     }
 }
@@ -370,7 +376,12 @@ fn crawler() -> ExerciseResult {
             ]),
             weak: None,
         }),
-        trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8 }),
+        trace: Some(TraceResult {
+            file: "traces/crawler.json".into(),
+            subject: Subject::Yours,
+            threads: 8,
+            losses: Some(losses::named("requests")),
+        }),
         notes: Vec::new(),
     }
 }
@@ -442,7 +453,12 @@ fn merge_sort(cores: usize) -> ExerciseResult {
             ]),
             weak: weak(4_194_304, cores, 0.182, 1.04, 0.06),
         }),
-        trace: Some(TraceResult { file: "traces/merge_sort.json".into(), subject: Subject::Yours, threads: 2 }),
+        trace: Some(TraceResult {
+            file: "traces/merge_sort.json".into(),
+            subject: Subject::Yours,
+            threads: 2,
+            losses: Some(losses::named("every category")),
+        }),
         notes: Vec::new(),
     }
 }
