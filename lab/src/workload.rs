@@ -9,7 +9,21 @@
 //! | `{"op":"prepare","contender":"submission","size":4194304,"seed":1,"threads":2}` | `{"prepared":{"pid":4711}}` |
 //! | `{"op":"go"}` | `{"done":{}}`, sent as soon as the work is over: what the parent's clock stops at; then `{"output":{"digest":"00ff.."}}` |
 //! | `{"op":"cost"}` | `{"cost":{"work":..,"span":..,"burdened_span":..,"forks":..}}`, or `{"cost":null}` where the workload counts no cost |
+//! | `{"op":"export","file":"/input"}` | `{"exported":{}}`: the input prepared last is in that file |
+//! | `{"op":"judge","file":"/output","threads":2}` | `{"output":{"digest":"00ff.."}}`, or `{"unreadable":"why"}` where the file holds no output |
 //! | `{"op":"quit"}` | the end of the process, with exit code 0 |
+//!
+//! The last two but one serve *peers that are not of this workspace*: programs in any language, which have neither the generator
+//! of the input nor the digest. Such a peer speaks the same lines, with these differences:
+//!
+//! | request | answer of a peer |
+//! | --- | --- |
+//! | `{"op":"hello"}` | `{"peer":{"protocol":1,"language":"Python","version":"Python 3.11.7, numpy 2.3.5"}}` |
+//! | `{"op":"prepare","contender":"numpy.sort","size":4194304,"seed":1,"threads":2,"input":"/input","output":"/output"}` | `{"prepared":{"pid":4711}}`: pools are built, the input is in memory |
+//! | `{"op":"go"}` | `{"done":{}}`, and then `{"written":{}}` as soon as the output is in the file that `prepare` named |
+//!
+//! The course's own workload makes the input and judges the output, so a peer is never asked whether it was right. What is in
+//! the two files stands at [`Workload::export`] and [`Workload::import`] of each exercise.
 //!
 //! A request that cannot be served is answered with `{"error":"why"}`. Whatever the code under test prints to standard
 //! output is sent to standard error instead, so that a `println!` never breaks the protocol. Each `go` needs a `prepare`
@@ -19,11 +33,11 @@ use std::{
     fs::File,
     hash::{Hash, Hasher},
     io::{self, BufRead, BufReader, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{par, trace};
 
@@ -110,6 +124,35 @@ pub trait Workload: Sized {
     fn cost(&self) -> Option<par::Cost> {
         None
     }
+
+    /// Writes to `file` what a peer that is not of this workspace needs beside the [`Setup`]. By default that is nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    fn export(&self, file: &Path) -> io::Result<()> {
+        std::fs::write(file, "")
+    }
+
+    /// Reads the output that such a peer has left in `file`, made with so many `threads`. By default the workload has no such
+    /// peers.
+    ///
+    /// # Errors
+    /// If the file cannot be read, holds no output, or the run was not what was agreed.
+    fn import(&self, file: &Path, threads: usize) -> io::Result<Self::Output> {
+        let _unused = (file, threads);
+        Err(io::Error::other("this workload has no peers in other languages"))
+    }
+}
+
+/// The lines of `file`, each of them a JSON value.
+///
+/// # Errors
+/// If the file cannot be read, or a line is not such a value.
+pub fn json_lines<T: DeserializeOwned>(file: &Path) -> io::Result<Vec<T>> {
+    let parse = |(number, line): (usize, io::Result<String>)| {
+        serde_json::from_str(&line?).map_err(|error| io::Error::other(format!("line {}: {error}", number + 1)))
+    };
+    BufReader::new(File::open(file)?).lines().enumerate().map(parse).collect()
 }
 
 /// The FNV-1a hash of what is fed to it: a digest that is the same on every machine and in every release of Rust.
@@ -175,11 +218,29 @@ pub enum Request {
         /// What to run it on.
         #[serde(flatten)]
         setup: Setup,
+        /// Only to a peer that is not of this workspace: the file with the input.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<PathBuf>,
+        /// Only to such a peer: the file to write the output to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<PathBuf>,
     },
     /// Run it.
     Go,
     /// Count the submission's work and span on the setup prepared last.
     Cost,
+    /// Write the input prepared last to a file.
+    Export {
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Read the output of a peer that is not of this workspace, made of the input prepared last.
+    Judge {
+        /// Where from.
+        file: PathBuf,
+        /// What the peer was told in its [`Setup`].
+        threads: usize,
+    },
     /// End.
     Quit,
 }
@@ -211,6 +272,21 @@ pub enum Answer {
     },
     /// To [`Request::Cost`].
     Cost(Option<par::Cost>),
+    /// To [`Request::Export`].
+    Exported {},
+    /// To [`Request::Judge`]: the file holds no output, and why. One that can be read is answered with [`Answer::Output`].
+    Unreadable(String),
+    /// To [`Request::Hello`], of a peer that is not of this workspace.
+    Peer {
+        /// [`PROTOCOL`].
+        protocol: u32,
+        /// What it is written in.
+        language: String,
+        /// What it is made of, with versions.
+        version: String,
+    },
+    /// Follows [`Answer::Done`] of such a peer: its output is in the file.
+    Written {},
     /// The request could not be served.
     Error(String),
 }
@@ -267,7 +343,7 @@ fn serve<W: Workload>() -> Result<(), String> {
                 let contenders = contenders.map(String::from).collect();
                 send(&mut answers, &Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders })?;
             }
-            Request::Prepare { contender, setup } => {
+            Request::Prepare { contender, setup, .. } => {
                 if entry::<W>(&contender).is_none() {
                     send(&mut answers, &Answer::Error(format!("no contender is called {contender:?}")))?;
                     continue;
@@ -294,6 +370,26 @@ fn serve<W: Workload>() -> Result<(), String> {
                 Some((_, workload)) => send(&mut answers, &Answer::Cost(workload.cost()))?,
                 None => send(&mut answers, &Answer::Error("cost without a prepare".into()))?,
             },
+            Request::Export { file } => {
+                let answer = match &stage {
+                    Some((_, workload)) => workload.export(&file).map_or_else(
+                        |error| Answer::Error(format!("cannot write {}: {error}", file.display())),
+                        |()| Answer::Exported {},
+                    ),
+                    None => Answer::Error("export without a prepare".into()),
+                };
+                send(&mut answers, &answer)?;
+            }
+            Request::Judge { file, threads } => {
+                let answer = match &stage {
+                    Some((_, workload)) => workload.import(&file, threads).map_or_else(
+                        |error| Answer::Unreadable(error.to_string()),
+                        |output| Answer::Output { digest: format!("{:016x}", workload.digest(&output)) },
+                    ),
+                    None => Answer::Error("judge without a prepare".into()),
+                };
+                send(&mut answers, &answer)?;
+            }
             Request::Quit => break,
         }
     }

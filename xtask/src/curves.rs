@@ -16,7 +16,7 @@ use crate::{
     build,
     catalog::{Catalog, Exercise},
     check::cores,
-    driver::{Fault, Workload},
+    driver::{Fault, Timed, Workload},
     measure,
     process::{End, Run},
     results::{Curves, Point, write_whole},
@@ -89,30 +89,39 @@ pub struct Series {
 }
 
 impl Series {
-    /// Runs the contender once, and again, twice at the most, where something else took the cores that it should have had: a
-    /// curve shows what a program can do, and of three tries the least disturbed one says it best.
+    /// Runs the contender once, as [`least_disturbed`] says.
     ///
     /// # Errors
     /// A [`crate::driver::Fault`] of the program, or a wrong output.
     pub fn sample(&self, workload: &mut Workload, threads: usize) -> Result<Duration> {
-        let mut best: Option<(f64, f64)> = None;
-        for _ in 0..3 {
-            let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
-            if run.digest != self.digest {
-                return Err(Fault::wrong_output(&run.digest, &self.digest).into());
-            }
-            let lost = run.waited.unwrap_or(0.0) / run.seconds;
-            if best.is_none_or(|(least, _)| lost < least) {
-                best = Some((lost, run.seconds));
-            }
-            // More threads than cores wait for each other, whatever else the machine does.
-            if threads > cores() || lost <= measure::cores_to_lose(self.axis) {
-                break;
-            }
-        }
-        let (_, seconds) = best.context("a contender is run at least once")?;
-        Ok(Duration::from_secs_f64(seconds))
+        let setup = Setup { size: self.size, seed: self.seed, threads };
+        least_disturbed(self.axis, threads, || workload.run(&self.entry, setup), &self.digest)
     }
+}
+
+/// Runs once, and again, twice at the most, where something else took the cores that the run should have had: a curve shows
+/// what a program can do, and of three tries the least disturbed one says it best.
+///
+/// # Errors
+/// A [`crate::driver::Fault`] of the program, or an output with another than the expected digest.
+pub fn least_disturbed(axis: Axis, threads: usize, mut run: impl FnMut() -> Result<Timed>, expected: &str) -> Result<Duration> {
+    let mut best: Option<(f64, f64)> = None;
+    for _ in 0..3 {
+        let run = run()?;
+        if run.digest != expected {
+            return Err(Fault::wrong_output(&run.digest, expected).into());
+        }
+        let lost = run.waited.unwrap_or(0.0) / run.seconds;
+        if best.is_none_or(|(least, _)| lost < least) {
+            best = Some((lost, run.seconds));
+        }
+        // More threads than cores wait for each other, whatever else the machine does.
+        if threads > cores() || lost <= measure::cores_to_lose(axis) {
+            break;
+        }
+    }
+    let (_, seconds) = best.context("a contender is run at least once")?;
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// The numbers of threads, processes or requests in flight of a curve.

@@ -6,7 +6,7 @@ use std::{
     fmt, fs,
     io::{BufRead, BufReader, Read, Write},
     path::Path,
-    process::{ChildStdin, Stdio},
+    process::{ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -93,6 +93,17 @@ impl Workload {
             command.arg("--trace").arg(trace);
         }
         command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut workload = Self::spawn(command, limit)?;
+        match workload.ask(&Request::Hello)?.1 {
+            Answer::Hello { protocol: PROTOCOL, spec, contenders } => (workload.spec, workload.contenders) = (spec, contenders),
+            Answer::Hello { protocol, .. } => return Err(workload.speaks(protocol)),
+            other => return Err(workload.unexpected("hello", &other)),
+        }
+        Ok(workload)
+    }
+
+    /// Starts a program that speaks the protocol, and asks it nothing yet.
+    pub(crate) fn spawn(mut command: Command, limit: Duration) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut group = Group::spawn(&mut command)?;
         let requests = group.child().stdin.take().context("a child has a standard input")?;
@@ -133,15 +144,12 @@ impl Workload {
             quick: 0,
             full: 0,
         };
-        let mut workload = Self { group, requests, answers, errors, limit, spec, contenders: Vec::new() };
-        match workload.ask(&Request::Hello)?.1 {
-            Answer::Hello { protocol: PROTOCOL, spec, contenders } => (workload.spec, workload.contenders) = (spec, contenders),
-            Answer::Hello { protocol, .. } => {
-                return Err(workload.fault(format!("it speaks protocol {protocol}, and this runner protocol {PROTOCOL}")));
-            }
-            other => return Err(workload.unexpected("hello", &other)),
-        }
-        Ok(workload)
+        Ok(Self { group, requests, answers, errors, limit, spec, contenders: Vec::new() })
+    }
+
+    /// What it has to say to another protocol than this runner's.
+    pub(crate) fn speaks(&self, protocol: u32) -> anyhow::Error {
+        self.fault(format!("it speaks protocol {protocol}, and this runner protocol {PROTOCOL}"))
     }
 
     /// Makes ready for one run.
@@ -149,7 +157,13 @@ impl Workload {
     /// # Errors
     /// A [`Fault`] of the program.
     pub fn prepare(&mut self, contender: &str, setup: Setup) -> Result<()> {
-        match self.ask(&Request::Prepare { contender: contender.to_owned(), setup })?.1 {
+        self.prepare_with(contender, setup, None)
+    }
+
+    /// As [`prepare`](Self::prepare), of a peer that is not of this workspace: with the files of its input and its output.
+    pub(crate) fn prepare_with(&mut self, contender: &str, setup: Setup, files: Option<(&Path, &Path)>) -> Result<()> {
+        let (input, output) = files.map(|(input, output)| (input.to_owned(), output.to_owned())).unzip();
+        match self.ask(&Request::Prepare { contender: contender.to_owned(), setup, input, output })?.1 {
             Answer::Prepared { .. } => Ok(()),
             other => Err(self.unexpected("prepare", &other)),
         }
@@ -160,6 +174,15 @@ impl Workload {
     /// # Errors
     /// A [`Fault`] of the program.
     pub fn go(&mut self) -> Result<Timed> {
+        let (timed, answer) = self.time()?;
+        match answer {
+            Answer::Output { digest } => Ok(Timed { digest, ..timed }),
+            other => Err(self.unexpected("go", &other)),
+        }
+    }
+
+    /// A run without its digest, and what was answered after it.
+    pub(crate) fn time(&mut self) -> Result<(Timed, Answer)> {
         let watch = WaitWatch::start(self.group.id());
         let started = Instant::now();
         let (ended, answer) = self.ask(&Request::Go)?;
@@ -168,10 +191,7 @@ impl Workload {
             return Err(self.unexpected("go", &answer));
         }
         let seconds = ended.saturating_duration_since(started).as_secs_f64();
-        match self.receive("go")?.1 {
-            Answer::Output { digest } => Ok(Timed { seconds, digest, waited }),
-            other => Err(self.unexpected("go", &other)),
-        }
+        Ok((Timed { seconds, digest: String::new(), waited }, self.receive("go")?.1))
     }
 
     /// Prepares and runs.
@@ -208,13 +228,15 @@ impl Workload {
         }
     }
 
-    fn ask(&mut self, request: &Request) -> Result<(Instant, Answer)> {
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<(Instant, Answer)> {
         self.send(request)?;
         let name = match request {
             Request::Hello => "hello",
             Request::Prepare { .. } => "prepare",
             Request::Go => "go",
             Request::Cost => "cost",
+            Request::Export { .. } => "export",
+            Request::Judge { .. } => "judge",
             Request::Quit => "quit",
         };
         self.receive(name)
@@ -252,12 +274,12 @@ impl Workload {
         }
     }
 
-    fn unexpected(&self, request: &str, answer: &Answer) -> anyhow::Error {
+    pub(crate) fn unexpected(&self, request: &str, answer: &Answer) -> anyhow::Error {
         let shown = serde_json::to_string(answer).unwrap_or_default();
         self.fault(format!("it answered {request} with {shown}"))
     }
 
-    fn fault(&self, what: String) -> anyhow::Error {
+    pub(crate) fn fault(&self, what: String) -> anyhow::Error {
         // Its last words may still be on their way through the pipe.
         thread::sleep(Duration::from_millis(20));
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,6 +5,7 @@
 mod evidence;
 mod exercise;
 mod html;
+mod peers;
 
 use std::{collections::BTreeMap, fmt::Write};
 

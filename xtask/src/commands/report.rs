@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -19,10 +20,14 @@ use crate::{
     driver::Workload,
     machine::Begun,
     page,
+    peers::{Peers, Places, Race, left_out},
     results::{Curves, ExerciseResult, Note, Results, Subject, TraceResult, Verdict, write_whole},
     screen::{self, Progress, bold, say, seconds, table},
     traced::traced_run,
 };
+
+/// A virtual machine takes its time before its first answer, and an interpreter over its work.
+const PEER_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the command line says.
 #[derive(Debug)]
@@ -37,6 +42,8 @@ pub struct Options {
     pub render: bool,
     /// Print the results.
     pub json: bool,
+    /// Time programs that are not of this workspace, too.
+    pub peers: bool,
 }
 
 /// Makes the report.
@@ -85,23 +92,28 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
         }
         let quick = if options.quick { " (quick)" } else { "" };
         steps.extend([format!("{name}: trace{quick}"), format!("{name}: curves{quick}")]);
+        steps.extend(options.peers.then(|| format!("{name}: peers{quick}")));
     }
+    let peers = if options.peers { Some(Peers::find(Places::of(catalog))?) } else { None };
     let mut progress = Progress::new(&catalog.scratch(), steps);
     let purpose = if options.quick { Purpose::Look } else { Purpose::Verdict };
     let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose };
     let mut exercises = Vec::new();
     for (exercise, candidates) in &subjects {
-        exercises.push(one(&checker, exercise, candidates, out, &mut progress));
+        exercises.push(one(&checker, exercise, candidates, peers.as_ref(), out, &mut progress));
     }
     drop(progress);
-    let command = if options.quick { "report --quick" } else { "report" };
-    Ok(begun.results(command, catalog, SEED, exercises))
+    let options = [(options.quick, " --quick"), (options.peers, " --peers")];
+    let said = options.into_iter().filter(|(given, _)| *given).map(|(_, option)| option);
+    let command = std::iter::once("report").chain(said).collect::<String>();
+    Ok(begun.results(&command, catalog, SEED, exercises))
 }
 
 fn one(
     checker: &Checker<'_>,
     exercise: &Exercise,
     candidates: &[Candidate<'_>],
+    peers: Option<&Peers>,
     out: &Path,
     progress: &mut Progress,
 ) -> ExerciseResult {
@@ -166,7 +178,37 @@ fn one(
             Err(error) => result.notes.push(note(&Failure::new("the workload", &error), "timed")),
         }
     }
+
+    if let Some(peers) = peers {
+        progress.step();
+        if let (Some(curves), Some((_, program))) = (&mut result.curves, programs.first()) {
+            match peers.measure(&race(checker, exercise, program, curves), curves) {
+                Ok(measured) => result.peers = measured,
+                Err(error) => result.notes.push(note(&Failure::new("every peer in another language", &error), "timed")),
+            }
+        }
+    }
     result
+}
+
+/// What peers run: the same size as everybody, at the places of the course's own program. For a first look, where those end.
+fn race(checker: &Checker<'_>, exercise: &Exercise, program: &Path, curves: &Curves) -> Race {
+    let own = [Subject::Reference, Subject::Yours].into_iter().find_map(|subject| curves.contenders.get(&subject.to_string()));
+    let mut places: Vec<_> = own.into_iter().flatten().map(|point| point.threads).collect();
+    if checker.quick {
+        places.drain(..places.len().saturating_sub(1));
+    }
+    Race {
+        exercise: exercise.name.clone(),
+        workload: program.to_owned(),
+        size: curves.size,
+        seed: checker.seed,
+        axis: curves.axis,
+        places,
+        samples: if checker.quick { 6 } else { 12 },
+        patience: Duration::from_secs(if checker.quick { 10 } else { 40 }),
+        limit: exercise.limit("speed").max(PEER_LIMIT),
+    }
 }
 
 fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program: &Path, out: &Path) -> Result<TraceResult> {
@@ -246,6 +288,7 @@ fn summary(results: &Results) {
     }
     for exercise in &results.exercises {
         exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), printable(&note.what))));
+        left_out(&exercise.peers).iter().for_each(|(peer, why)| say(format!("{}: {peer} {why}", bold(&exercise.path))));
     }
     say(format!("{} on {} cores", seconds(results.seconds), results.machine.cores));
 }

@@ -10,7 +10,7 @@ use lab::{
 use super::{
     TAKES, anchor, capital, evidence,
     html::{Cell, badge, beside, command, table},
-    name, points_of,
+    name, peers, points_of,
 };
 use crate::{
     chart::{
@@ -26,7 +26,7 @@ use crate::{
 
 /// Appends the section of one exercise.
 pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, timeline: Option<&Timeline>) {
-    let ExerciseResult { path, title, kind, summary, subjects, curves, trace, notes } = exercise;
+    let ExerciseResult { path, title, kind, summary, subjects, curves, trace, notes, .. } = exercise;
     let (id, name) = (anchor(path), name(path));
     write!(
         page,
@@ -41,6 +41,7 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
     // Where nobody was benched, nothing says what the exercise's threads are; most are threads.
     let axis = curves.as_ref().map_or(Axis::Threads, |curves| curves.axis);
     curve(page, exercise, curves.as_ref(), results.machine.cores);
+    peers::section(page, &exercise.peers, curves.as_ref());
     for note in notes {
         writeln!(page, "<p class=\"note\">{} {}</p>", badge(note.verdict, &note.verdict.to_string()), escape(&note.what))
             .expect(TAKES);

@@ -227,6 +227,7 @@ fn spin_lock(cores: usize) -> ExerciseResult {
         }),
         trace: None,
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -265,6 +266,7 @@ fn process_pool(cores: usize) -> ExerciseResult {
         }),
         trace: Some(TraceResult { file: "traces/process_pool.json".into(), subject: Subject::Reference, threads: 2 }),
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -340,6 +342,7 @@ fn crawler() -> ExerciseResult {
         }),
         trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8 }),
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -398,6 +401,7 @@ fn merge_sort(cores: usize) -> ExerciseResult {
         }),
         trace: Some(TraceResult { file: "traces/merge_sort.json".into(), subject: Subject::Yours, threads: 2 }),
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -414,6 +418,7 @@ fn word_count() -> ExerciseResult {
         curves: None,
         trace: None,
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
