@@ -245,9 +245,9 @@ pub enum Request {
     Quit,
 }
 
-/// What a workload answers.
+/// What a workload answers. A field that is not named here makes it no answer: a time that is claimed must not seem to count.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
     /// To [`Request::Hello`].
     Hello {

@@ -196,7 +196,7 @@ impl Peers {
         let start = match self.installed.start(peer, &self.places) {
             Ok(Ok(start)) => start,
             Ok(Err(missing)) => return Ok(PeerResult { outcome: PeerOutcome::Skipped(missing), ..result }),
-            Err(error) => return Ok(PeerResult { outcome: PeerOutcome::Error(in_words(&error)), ..result }),
+            Err(error) => return Ok(PeerResult { outcome: PeerOutcome::Error(self.in_words(&error)), ..result }),
         };
         match points(&start, race, judge, folder, &mut result) {
             // The names of the course's own programs are not for others.
@@ -206,9 +206,22 @@ impl Peers {
             }
             Ok(points) => drop(curves.contenders.insert(peer.name.clone(), points)),
             Err(error) if judge.failed() => return Err(error.context(format!("{} could not be judged", peer.name))),
-            Err(error) => result.outcome = PeerOutcome::Error(in_words(&error)),
+            Err(error) => result.outcome = PeerOutcome::Error(self.in_words(&error)),
         }
         Ok(result)
+    }
+
+    /// An error for a page: what happened, and the end of what the peer printed, with paths from the folder of the course on.
+    fn in_words(&self, error: &anyhow::Error) -> String {
+        let root = format!("{}/", self.places.workspace.display());
+        let text = printable(&format!("{error:#}")).replace(&root, "");
+        let lines: Vec<_> = text.lines().collect();
+        match lines[..] {
+            [first, .., _] if lines.len() > LAST_WORDS + 1 => {
+                [&[first, ".."], &lines[lines.len() - LAST_WORDS..]].concat().join("\n")
+            }
+            _ => lines.join("\n"),
+        }
     }
 }
 
@@ -241,18 +254,6 @@ fn samples(running: &mut Running, race: &Race, setup: Setup, judge: &mut Judge) 
         samples.push(time.as_secs_f64());
     }
     Ok(samples)
-}
-
-/// An error for a page: what happened, and the end of what the peer printed.
-fn in_words(error: &anyhow::Error) -> String {
-    let text = printable(&format!("{error:#}"));
-    let lines: Vec<_> = text.lines().collect();
-    match lines[..] {
-        [first, .., _] if lines.len() > LAST_WORDS + 1 => {
-            [&[first, ".."], &lines[lines.len() - LAST_WORDS..]].concat().join("\n")
-        }
-        _ => lines.join("\n"),
-    }
 }
 
 /// What a report says of the peers that have no curve, a line each.

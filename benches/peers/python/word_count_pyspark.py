@@ -28,8 +28,8 @@ class Spark(Contender):
         lines = self.session.read.text(input).repartition(4 * threads).cache()
         # In memory, as everybody's text is before the clock starts.
         lines.count()
-        word = functions.explode(functions.split("value", r"\P{IsAlphabetic}+"))
-        found = lines.select(functions.lower(word).alias("word")).where("word != ''")
+        found = lines.select(functions.explode(functions.split("value", r"\P{IsAlphabetic}+")).alias("word"))
+        found = found.where("word != ''").select(functions.lower("word").alias("word"))
         self.counts = found.groupBy("word").count()
 
     def run(self):
