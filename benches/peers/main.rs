@@ -77,7 +77,7 @@ fn serve(made_of: &[&str], make: Make) -> io::Result<()> {
         let answer = match serde_json::from_str(&line?)? {
             Request::Hello => {
                 let version = made_of.iter().map(|name| with_version(name)).collect::<Vec<_>>().join(", ");
-                Answer::Peer { protocol: PROTOCOL, language: "Rust".into(), version }
+                Answer::Peer { protocol: PROTOCOL, version }
             }
             Request::Prepare { setup, input: Some(input), output, .. } => {
                 if standing.as_ref().is_none_or(|(made_for, _)| *made_for != setup) {

@@ -18,7 +18,7 @@
 //!
 //! | request | answer of a peer |
 //! | --- | --- |
-//! | `{"op":"hello"}` | `{"peer":{"protocol":1,"language":"Python","version":"Python 3.11.7, numpy 2.3.5"}}` |
+//! | `{"op":"hello"}` | `{"peer":{"protocol":1,"version":"Python 3.11.7, numpy 2.3.5"}}` |
 //! | `{"op":"prepare","contender":"numpy.sort","size":4194304,"seed":1,"threads":2,"input":"/input","output":"/output"}` | `{"prepared":{"pid":4711}}`: pools are built, the input is in memory |
 //! | `{"op":"go"}` | `{"done":{}}`, and then `{"written":{}}` as soon as the output is in the file that `prepare` named |
 //!
@@ -280,8 +280,6 @@ pub enum Answer {
     Peer {
         /// [`PROTOCOL`].
         protocol: u32,
-        /// What it is written in.
-        language: String,
         /// What it is made of, with versions.
         version: String,
     },

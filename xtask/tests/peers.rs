@@ -51,7 +51,7 @@ struct Does<'a> {
 }
 
 const RIGHT: Does<'_> = Does {
-    hello: r#"echo '{"peer":{"protocol":1,"language":"Shell","version":"sh 1.0"}}'"#,
+    hello: r#"echo '{"peer":{"protocol":1,"version":"sh 1.0"}}'"#,
     prepare: r#"[ "$(cat "$input")" = 'the input' ] && echo '{"prepared":{"pid":1}}'"#,
     go: r#"echo '{"done":{}}'; echo right > "$output"; echo '{"written":{}}'"#,
     quit: "exit 0",
@@ -175,7 +175,7 @@ fn a_right_peer_has_a_curve_and_its_start_up_stands_apart() {
 #[test]
 fn start_up_and_preparation_are_timed_by_the_runner() {
     let does = Does {
-        hello: "sleep 0.2; echo '{\"peer\":{\"protocol\":1,\"language\":\"Shell\",\"version\":\"1\"}}'",
+        hello: "sleep 0.2; echo '{\"peer\":{\"protocol\":1,\"version\":\"1\"}}'",
         prepare: "sleep 0.2; echo '{\"prepared\":{\"pid\":1}}'",
         ..RIGHT
     };
@@ -279,7 +279,7 @@ fn a_claimed_digest_is_not_taken() {
 
 #[test]
 fn another_protocol_is_told() {
-    let hello = r#"echo '{"peer":{"protocol":7,"language":"Shell","version":"1"}}'"#;
+    let hello = r#"echo '{"peer":{"protocol":7,"version":"1"}}'"#;
     assert_error(Does { hello, ..RIGHT }, "it speaks protocol 7");
 }
 
@@ -290,7 +290,7 @@ fn a_peer_that_does_not_end_has_no_curve() {
 
 #[test]
 fn what_a_peer_says_of_itself_commands_no_terminal() {
-    let hello = r#"printf '{"peer":{"protocol":1,"language":"Shell","version":"\\u001b[31mred"}}\n'"#;
+    let hello = r#"printf '{"peer":{"protocol":1,"version":"\\u001b[31mred"}}\n'"#;
     let (peers, _) = Course::new("name = \"sh\"", &Does { hello, ..RIGHT }.script()).measure();
     assert_eq!(peers[0].version.as_deref(), Some("red"));
 }

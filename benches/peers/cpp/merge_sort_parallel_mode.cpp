@@ -36,7 +36,7 @@ int main() {
     while (std::getline(std::cin, line)) {
         const auto op = field(line, "op");
         if (op == "hello") {
-            std::cout << "{\"peer\":{\"protocol\":1,\"language\":\"C++\",\"version\":\"g++ " << __VERSION__
+            std::cout << "{\"peer\":{\"protocol\":1,\"version\":\"g++ " << __VERSION__
                       << ", OpenMP " << _OPENMP << "\"}}" << std::endl;
         } else if (op == "prepare") {
             omp_set_num_threads(std::stoi(field(line, "threads")));

@@ -44,7 +44,7 @@ def serve(contender, packages=()):
             case "hello":
                 made_of = [f"{platform.python_implementation()} {platform.python_version()}"]
                 made_of += [f"{name} {importlib.metadata.version(name)}" for name in packages]
-                answer(peer={"protocol": PROTOCOL, "language": "Python", "version": ", ".join(made_of)})
+                answer(peer={"protocol": PROTOCOL, "version": ", ".join(made_of)})
             case "prepare":
                 wanted = {name: request[name] for name in ("threads", "size", "seed", "input")}
                 if wanted != setup:

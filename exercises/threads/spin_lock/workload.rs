@@ -116,9 +116,9 @@ impl Workload for Increments {
     /// over the threads.
     fn import(&self, file: &Path, _threads: usize) -> io::Result<Counter> {
         let text = fs::read_to_string(file)?;
-        let numbers: Vec<u64> = text.split_whitespace().map_while(|word| word.parse().ok()).collect();
-        match (numbers[..].try_into(), text.split_whitespace().count()) {
-            (Ok([count, sum]), 2) => Ok(Counter { count, sum }),
+        let numbers: Option<Vec<u64>> = text.split_whitespace().map(|word| word.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[count, sum]) => Ok(Counter { count, sum }),
             _ => Err(io::Error::other("it does not hold two whole numbers")),
         }
     }

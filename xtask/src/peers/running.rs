@@ -44,7 +44,7 @@ impl Running {
         let mut workload = Workload::spawn(command, limit)?;
         let (answered, answer) = workload.ask(&Request::Hello)?;
         let version = match answer {
-            Answer::Peer { protocol: PROTOCOL, version, .. } => printable(&version).chars().take(LONGEST_VERSION).collect(),
+            Answer::Peer { protocol: PROTOCOL, version } => printable(&version).chars().take(LONGEST_VERSION).collect(),
             Answer::Peer { protocol, .. } => return Err(workload.speaks(protocol)),
             other => return Err(workload.unexpected("hello", &other)),
         };
