@@ -20,7 +20,7 @@ pub fn section(page: &mut String, peers: &[PeerResult], curves: Option<&Curves>)
     if peers.is_empty() {
         return;
     }
-    page.push_str("<h3>Programs that are not of this workspace</h3>\n");
+    page.push_str("<h3>Peers</h3>\n");
     let speedups = curves.and_then(|curves| Speedups::new(curves).ok());
     let measured: Vec<_> = peers
         .iter()
@@ -29,9 +29,9 @@ pub fn section(page: &mut String, peers: &[PeerResult], curves: Option<&Curves>)
         .collect();
     if let Some(curves) = curves.filter(|_| !measured.is_empty()) {
         page.push_str(
-            "<p class=\"note\">Their curves are above, from the same input, the same clock and the same sequential program, \
-             with every interpreter started and every pool and session built beforehand. What that leaves out stands here. \
-             The course's own program has judged every output.</p>\n",
+            "<p class=\"note\">The same work by other means and in other languages. Their curves are above, from the same input, the \
+             same clock and the same sequential program, with every interpreter started and every pool and session built \
+             beforehand; what that leaves out stands here. The course's own program has judged every output.</p>\n",
         );
         let head = ["", "made of", "start-up", "preparation", "best run", "all three", "against sequential"].map(str::to_owned);
         let rows: Vec<_> = measured.iter().map(|(peer, contender)| row(peer, contender, curves)).collect();

@@ -160,3 +160,30 @@ fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requirements_of(text: &str) -> Result<BTreeMap<String, String>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        requirements(file.path())
+    }
+
+    #[test]
+    fn requirements_are_pinned_versions() {
+        let found = requirements_of("# what for\n\nnumpy==2.4.6  # sorts\n dask == 1.0\n").unwrap();
+        assert_eq!(found, BTreeMap::from([("numpy", "2.4.6"), ("dask", "1.0")].map(|(a, b)| (a.to_owned(), b.to_owned()))));
+        assert!(requirements_of("numpy>=2\n").unwrap_err().to_string().contains("\"numpy>=2\" is not `name==version`"));
+    }
+
+    #[test]
+    fn without_an_interpreter_a_peer_is_skipped_and_the_way_to_one_is_said() {
+        let installed = Installed { python: None, packages: BTreeMap::new(), rust: OnceLock::new() };
+        let [folder, scratch, workspace, target] = ["peers", "scratch", "", "target"].map(PathBuf::from);
+        let places = Places { folder, scratch, workspace, target };
+        let missing = installed.python(Path::new("peer.py"), &["numpy".into()], &[], &places).unwrap().unwrap_err();
+        assert!(missing.contains("no python3 on the PATH") && missing.contains("requirements.txt"), "{missing}");
+    }
+}
