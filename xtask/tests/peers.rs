@@ -224,6 +224,14 @@ fn a_wrong_output_is_told_by_its_digest() {
 }
 
 #[test]
+fn one_wrong_output_is_enough_whichever_it_is() {
+    let first = r#"echo '{"done":{}}'; echo ${once:-wrong} > "$output"; once=right; echo '{"written":{}}'"#;
+    assert_error(Does { go: first, ..RIGHT }, "its output is wrong: digest 0000000000000000");
+    let later = r#"echo '{"done":{}}'; echo ${once:-right} > "$output"; once=wrong; echo '{"written":{}}'"#;
+    assert_error(Does { go: later, ..RIGHT }, "its output is wrong: digest 0000000000000000");
+}
+
+#[test]
 fn a_file_that_holds_no_output_is_told() {
     let go = r#"echo '{"done":{}}'; echo whatever > "$output"; echo '{"written":{}}'"#;
     assert_error(Does { go, ..RIGHT }, "its output is wrong: it says neither");
