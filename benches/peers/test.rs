@@ -23,9 +23,18 @@ fn every_peer_is_right() {
         let exercise = catalog.find(name).unwrap();
         let workload = catalog.reference(exercise).unwrap().workload(&catalog).unwrap().unwrap();
         let axis = Workload::start(&workload, None, &[], exercise.limit("speed")).unwrap().spec.axis;
-        let (seed, samples, limit) = (SEED, 1, Duration::from_secs(120));
-        let race =
-            Race { exercise: name.into(), workload, size, seed, axis, places: vec![1, 3], samples, patience: limit, limit };
+        let race = Race {
+            exercise: name.into(),
+            workload,
+            size,
+            seed: SEED,
+            axis,
+            places: vec![1, 3],
+            processes: 1,
+            per_process: 1,
+            patience: Duration::ZERO,
+            limit: Duration::from_secs(120),
+        };
         let mut curves = Curves { size, size_unit: String::new(), axis, contenders: BTreeMap::new() };
         for peer in peers.measure(&race, &mut curves).unwrap() {
             match peer.outcome {

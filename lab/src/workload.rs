@@ -9,25 +9,30 @@
 //! | `{"op":"prepare","contender":"submission","size":4194304,"seed":1,"threads":2}` | `{"prepared":{"pid":4711}}` |
 //! | `{"op":"go"}` | `{"done":{}}`, sent as soon as the work is over: what the parent's clock stops at; then `{"output":{"digest":"00ff.."}}` |
 //! | `{"op":"cost"}` | `{"cost":{"work":..,"span":..,"burdened_span":..,"forks":..}}`, or `{"cost":null}` where the workload counts no cost |
-//! | `{"op":"export","file":"/input"}` | `{"exported":{}}`: the input prepared last is in that file |
-//! | `{"op":"judge","file":"/output","threads":2}` | `{"output":{"digest":"00ff.."}}`, or `{"unreadable":"why"}` where the file holds no output |
 //! | `{"op":"quit"}` | the end of the process, with exit code 0 |
-//!
-//! The last two but one serve *peers that are not of this workspace*: programs in any language, which have neither the generator
-//! of the input nor the digest. Such a peer speaks the same lines, with these differences:
-//!
-//! | request | answer of a peer |
-//! | --- | --- |
-//! | `{"op":"hello"}` | `{"peer":{"protocol":1,"version":"Python 3.11.7, numpy 2.3.5"}}` |
-//! | `{"op":"prepare","contender":"numpy.sort","size":4194304,"seed":1,"threads":2,"input":"/input","output":"/output"}` | `{"prepared":{"pid":4711}}`: pools are built, the input is in memory |
-//! | `{"op":"go"}` | `{"done":{}}`, and then `{"written":{}}` as soon as the output is in the file that `prepare` named |
-//!
-//! The course's own workload makes the input and judges the output, so a peer is never asked whether it was right. What is in
-//! the two files stands at [`Workload::export`] and [`Workload::import`] of each exercise.
 //!
 //! A request that cannot be served is answered with `{"error":"why"}`. Whatever the code under test prints to standard
 //! output is sent to standard error instead, so that a `println!` never breaks the protocol. Each `go` needs a `prepare`
 //! of its own; preparing the same setup again reuses what stands and only makes the next input.
+//!
+//! # Peers that are not of this workspace
+//!
+//! A program in another language has neither the generator of the input nor the digest, so it is given files. It speaks the
+//! same lines, with these differences:
+//!
+//! | request | answer of a peer |
+//! | --- | --- |
+//! | `{"op":"hello"}` | `{"peer":{"protocol":1,"version":"CPython 3.11.7, numpy 2.4.6"}}` |
+//! | `{"op":"prepare",..,"input":"/input","output":"/output"}` | `{"prepared":{"pid":4711}}`: pools are built, the input is in memory |
+//! | `{"op":"go"}` | `{"done":{}}`, and then `{"written":{}}` as soon as the output is in the file that `prepare` named |
+//!
+//! The course's own workload makes the one file and judges the other, so a peer is never asked whether it was right. What is
+//! in them stands at [`Workload::export`] and [`Workload::import`] of each exercise.
+//!
+//! | request | answer of a workload |
+//! | --- | --- |
+//! | `{"op":"export","file":"/input"}` | `{"exported":{}}`: the input prepared last is in that file |
+//! | `{"op":"judge","file":"/output","threads":2}` | `{"output":{"digest":"00ff.."}}`, or `{"unreadable":"why"}` where the file holds no output |
 
 use std::{
     fs::File,
@@ -229,6 +234,8 @@ pub enum Request {
     Go,
     /// Count the submission's work and span on the setup prepared last.
     Cost,
+    /// End.
+    Quit,
     /// Write the input prepared last to a file.
     Export {
         /// Where to.
@@ -241,8 +248,6 @@ pub enum Request {
         /// What the peer was told in its [`Setup`].
         threads: usize,
     },
-    /// End.
-    Quit,
 }
 
 /// What a workload answers. A field that is not named here makes it no answer: a time that is claimed must not seem to count.
@@ -272,6 +277,8 @@ pub enum Answer {
     },
     /// To [`Request::Cost`].
     Cost(Option<par::Cost>),
+    /// The request could not be served.
+    Error(String),
     /// To [`Request::Export`].
     Exported {},
     /// To [`Request::Judge`]: the file holds no output, and why. One that can be read is answered with [`Answer::Output`].
@@ -285,8 +292,6 @@ pub enum Answer {
     },
     /// Follows [`Answer::Done`] of such a peer: its output is in the file.
     Written {},
-    /// The request could not be served.
-    Error(String),
 }
 
 /// The `main` of a workload process: serves the protocol until `quit` or the end of the input.

@@ -6,6 +6,7 @@
 //!
 //! Criterion takes ten samples at the least, which an interpreter that needs half a minute for a run cannot give in time; so
 //! peers are sampled here, by the same rule ([`least_disturbed`]) and with the same clock, and fewer times where they are slow.
+//! Every few samples come from a fresh process: one process may settle in a regime of its own, and start-up is to be measured.
 
 use std::{
     collections::BTreeMap,
@@ -19,11 +20,10 @@ use lab::workload::{Axis, Setup};
 use serde::Deserialize;
 
 use crate::{
-    catalog::Catalog,
-    check::printable,
+    catalog::{Catalog, Exercise},
+    check::{Checker, printable},
     curves::least_disturbed,
-    driver::Fault,
-    results::{Curves, PeerOutcome, PeerResult, Point},
+    results::{Curves, PeerOutcome, PeerResult, Point, Subject},
 };
 
 mod installed;
@@ -34,8 +34,11 @@ use installed::{Installed, Start};
 use judge::Judge;
 use running::Running;
 
-/// Every place of a curve has so many samples at the least, however slow the peer is.
-const FEWEST_SAMPLES: usize = 3;
+/// Every place of a curve has so many processes at the least, however slow the peer is.
+const FEWEST_PROCESSES: usize = 3;
+
+/// A virtual machine takes its time before its first answer, and an interpreter over its work.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Of what a peer printed before it failed, so many lines are kept.
 const LAST_WORDS: usize = 12;
@@ -68,8 +71,15 @@ struct Declared {
     name: String,
     /// The exercise that it does.
     exercise: String,
+    /// Runs of a fresh process that do not count; more than one where code is compiled while it runs.
+    #[serde(default = "one")]
+    warm_up: usize,
     #[serde(flatten)]
     made: Made,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// What a peer is written in, and what it takes.
@@ -130,12 +140,40 @@ pub struct Race {
     pub axis: Axis,
     /// The numbers of threads, processes or requests in flight.
     pub places: Vec<usize>,
-    /// How many samples at each, for a peer that is fast enough.
-    pub samples: usize,
-    /// No more samples are taken at a place after this time, but for the fewest that it takes.
+    /// From so many processes at each, one after the other.
+    pub processes: usize,
+    /// Samples of each.
+    pub per_process: usize,
+    /// A place gets no further process after this time, once it has had a few.
     pub patience: Duration,
     /// No single answer may take longer.
     pub limit: Duration,
+}
+
+impl Race {
+    /// The same size as everybody has, at the places of the course's own program; for a first look, where those end.
+    pub fn of(exercise: &Exercise, workload: &Path, checker: &Checker<'_>, curves: &Curves) -> Self {
+        let own = [Subject::Reference, Subject::Yours].map(|subject| subject.to_string());
+        let own = own.iter().find_map(|subject| curves.contenders.get(subject));
+        let mut places: Vec<_> = own.into_iter().flatten().map(|point| point.threads).collect();
+        let (per_process, patience) = if checker.quick { (1, 10) } else { (2, 40) };
+        if checker.quick {
+            places.drain(..places.len().saturating_sub(1));
+        }
+        Self {
+            exercise: exercise.name.clone(),
+            workload: workload.to_owned(),
+            size: curves.size,
+            seed: checker.seed,
+            axis: curves.axis,
+            places,
+            // Fewer give no interval at 95 % for a ratio of two medians.
+            processes: 7,
+            per_process,
+            patience: Duration::from_secs(patience),
+            limit: exercise.limit("speed").max(LIMIT),
+        }
+    }
 }
 
 /// All peers of the course, and what of their needs this machine has.
@@ -198,7 +236,7 @@ impl Peers {
             Ok(Err(missing)) => return Ok(PeerResult { outcome: PeerOutcome::Skipped(missing), ..result }),
             Err(error) => return Ok(PeerResult { outcome: PeerOutcome::Error(self.in_words(&error)), ..result }),
         };
-        match points(&start, race, judge, folder, &mut result) {
+        match points(peer, &start, race, judge, folder, &mut result) {
             // The names of the course's own programs are not for others.
             Ok(_) if curves.contenders.contains_key(&peer.name) => {
                 let taken = format!("another contender is called {:?}; give the peer another name in peers.toml", peer.name);
@@ -225,35 +263,38 @@ impl Peers {
     }
 }
 
-/// The samples of a peer at every place, each place in a process of its own.
-fn points(start: &Start, race: &Race, judge: &mut Judge, folder: &Path, result: &mut PeerResult) -> Result<Vec<Point>> {
+/// The samples of a peer at every place.
+fn points(
+    peer: &Declared,
+    start: &Start,
+    race: &Race,
+    judge: &mut Judge,
+    folder: &Path,
+    result: &mut PeerResult,
+) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for &threads in &race.places {
-        let mut running = Running::start(start, &result.name, race.limit, folder)?;
-        result.start_up.push(running.start_up);
-        result.version = Some(running.version.clone());
-        let setup = Setup { size: race.size, seed: race.seed, threads };
-        points.push(Point { threads, samples: samples(&mut running, race, setup, judge)? });
-        result.prepare.extend(running.first_prepare);
-        running.quit()?;
+        let begun = Instant::now();
+        let mut samples = Vec::new();
+        let mut processes = 0;
+        while processes < race.processes && (processes < FEWEST_PROCESSES || begun.elapsed() < race.patience) {
+            let mut running = Running::start(start, &peer.name, race.limit, folder)?;
+            result.start_up.push(running.start_up);
+            result.version = Some(running.version.clone());
+            let setup = Setup { size: race.size, seed: race.seed, threads };
+            for _ in 0..peer.warm_up.max(1) {
+                running.run(setup, judge)?;
+            }
+            for _ in 0..race.per_process {
+                samples.push(least_disturbed(race.axis, threads, || running.run(setup, judge))?.as_secs_f64());
+            }
+            result.prepare.extend(running.first_prepare);
+            running.quit()?;
+            processes += 1;
+        }
+        points.push(Point { threads, samples });
     }
     Ok(points)
-}
-
-fn samples(running: &mut Running, race: &Race, setup: Setup, judge: &mut Judge) -> Result<Vec<f64>> {
-    let expected = judge.expected().to_owned();
-    let begun = Instant::now();
-    // The first warms up and is thrown away.
-    let first = running.run(setup, judge)?;
-    if first.digest != expected {
-        return Err(Fault::wrong_output(&first.digest, &expected).into());
-    }
-    let mut samples = Vec::new();
-    while samples.len() < race.samples && (samples.len() < FEWEST_SAMPLES || begun.elapsed() < race.patience) {
-        let time = least_disturbed(race.axis, setup.threads, || running.run(setup, judge), &expected)?;
-        samples.push(time.as_secs_f64());
-    }
-    Ok(samples)
 }
 
 /// What a report says of the peers that have no curve, a line each.

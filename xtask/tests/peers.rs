@@ -116,7 +116,8 @@ impl Course {
             seed: 1,
             axis: Axis::InFlight,
             places: vec![1, 2],
-            samples: 4,
+            processes: 2,
+            per_process: 2,
             patience: Duration::from_secs(60),
             limit: self.limit,
         };
@@ -164,8 +165,8 @@ fn a_right_peer_has_a_curve_and_its_start_up_stands_apart() {
     let [peer] = &peers[..] else { panic!("not one peer: {peers:?}") };
     assert_eq!(peer.outcome, PeerOutcome::Measured);
     assert_eq!(peer.version.as_deref(), Some("sh 1.0"));
-    // One process for each of the two places, and one preparation that counts in each.
-    assert_eq!((peer.start_up.len(), peer.prepare.len()), (2, 2));
+    // Two processes for each of the two places, and one preparation that counts in each.
+    assert_eq!((peer.start_up.len(), peer.prepare.len()), (4, 4));
     let samples: Vec<_> = curves.contenders["sh"].iter().map(|point| (point.threads, point.samples.len())).collect();
     assert_eq!(samples, [(1, 4), (2, 4)]);
     let left: Vec<_> = fs::read_dir(course.path("scratch")).unwrap().flatten().map(|entry| entry.file_name()).collect();

@@ -141,7 +141,7 @@ impl Measured {
 }
 
 impl Time {
-    pub(crate) fn new(samples: impl Iterator<Item = f64>) -> Option<Self> {
+    fn new(samples: impl Iterator<Item = f64>) -> Option<Self> {
         let all: Vec<f64> = samples.collect();
         let mut samples: Vec<f64> = all.iter().copied().filter(|s| s.is_finite() && *s > 0.0).collect();
         samples.sort_by(f64::total_cmp);

@@ -5,7 +5,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -25,9 +24,6 @@ use crate::{
     screen::{self, Progress, bold, say, seconds, table},
     traced::traced_run,
 };
-
-/// A virtual machine takes its time before its first answer, and an interpreter over its work.
-const PEER_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the command line says.
 #[derive(Debug)]
@@ -182,33 +178,13 @@ fn one(
     if let Some(peers) = peers {
         progress.step();
         if let (Some(curves), Some((_, program))) = (&mut result.curves, programs.first()) {
-            match peers.measure(&race(checker, exercise, program, curves), curves) {
+            match peers.measure(&Race::of(exercise, program, checker, curves), curves) {
                 Ok(measured) => result.peers = measured,
                 Err(error) => result.notes.push(note(&Failure::new("every peer in another language", &error), "timed")),
             }
         }
     }
     result
-}
-
-/// What peers run: the same size as everybody, at the places of the course's own program. For a first look, where those end.
-fn race(checker: &Checker<'_>, exercise: &Exercise, program: &Path, curves: &Curves) -> Race {
-    let own = [Subject::Reference, Subject::Yours].into_iter().find_map(|subject| curves.contenders.get(&subject.to_string()));
-    let mut places: Vec<_> = own.into_iter().flatten().map(|point| point.threads).collect();
-    if checker.quick {
-        places.drain(..places.len().saturating_sub(1));
-    }
-    Race {
-        exercise: exercise.name.clone(),
-        workload: program.to_owned(),
-        size: curves.size,
-        seed: checker.seed,
-        axis: curves.axis,
-        places,
-        samples: if checker.quick { 6 } else { 12 },
-        patience: Duration::from_secs(if checker.quick { 10 } else { 40 }),
-        limit: exercise.limit("speed").max(PEER_LIMIT),
-    }
 }
 
 fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program: &Path, out: &Path) -> Result<TraceResult> {

@@ -41,11 +41,11 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
     // Where nobody was benched, nothing says what the exercise's threads are; most are threads.
     let axis = curves.as_ref().map_or(Axis::Threads, |curves| curves.axis);
     curve(page, exercise, curves.as_ref(), results.machine.cores);
-    peers::section(page, &exercise.peers, curves.as_ref());
     for note in notes {
         writeln!(page, "<p class=\"note\">{} {}</p>", badge(note.verdict, &note.verdict.to_string()), escape(&note.what))
             .expect(TAKES);
     }
+    peers::section(page, &exercise.peers, exercise.curves.as_ref());
     if subjects.is_empty() {
         missing(page, "Nobody's work was checked in this report.", &format!("cargo xtask check {name}"), "checks yours");
     }

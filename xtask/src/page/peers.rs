@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     chart::{
-        measured::{Contender, Speedups, Time},
+        measured::{Contender, Speedups},
         number, speedup,
         text::escape,
     },
@@ -55,7 +55,6 @@ pub fn section(page: &mut String, peers: &[PeerResult], curves: Option<&Curves>)
 fn row(peer: &PeerResult, contender: &Contender, curves: &Curves) -> Vec<Cell> {
     let best = contender.points.iter().min_by(|a, b| a.time.median.total_cmp(&b.time.median));
     let best = best.expect("a contender has a point");
-    let median = |samples: &[f64]| Time::new(samples.iter().copied()).map(|time| time.median);
     let (start_up, prepare) = (median(&peer.start_up), median(&peer.prepare));
     let shown = |time: Option<f64>| Cell::number(time.map_or_else(|| "\u{2013}".into(), number::seconds));
     let place = speedup::place(curves.axis, best.threads);
@@ -68,4 +67,11 @@ fn row(peer: &PeerResult, contender: &Contender, curves: &Curves) -> Vec<Cell> {
         shown(start_up.zip(prepare).map(|(start_up, prepare)| start_up + prepare + best.time.median)),
         Cell::number(number::times(best.speedup)),
     ]
+}
+
+/// The middle value, or the upper of the two middle ones.
+fn median(samples: &[f64]) -> Option<f64> {
+    let mut samples = samples.to_vec();
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied()
 }

@@ -12,7 +12,7 @@ use lab::workload::{Answer, PROTOCOL, Request, Setup};
 use super::{Judge, Start};
 use crate::{
     check::printable,
-    driver::{Timed, Workload},
+    driver::{Fault, Timed, Workload},
     process::bare_command,
 };
 
@@ -53,10 +53,10 @@ impl Running {
         Ok(Self { workload, name: name.to_owned(), output, start_up, first_prepare: None, version })
     }
 
-    /// Prepares and runs; the judge's digest is that of the output.
+    /// Prepares and runs; the output is right.
     ///
     /// # Errors
-    /// A fault of the peer, or of the judge.
+    /// A fault of the peer where its output is wrong, too, or one of the judge.
     pub fn run(&mut self, setup: Setup, judge: &mut Judge) -> Result<Timed> {
         judge.renew()?;
         // What an earlier run left is not this one's output.
@@ -70,9 +70,14 @@ impl Running {
         self.workload.prepare_with(&self.name, setup, Some((judge.input(), &self.output)))?;
         self.first_prepare.get_or_insert(begun.elapsed().as_secs_f64());
         let (timed, answer) = self.workload.time()?;
-        match answer {
-            Answer::Written {} => Ok(Timed { digest: judge.digest(&self.output, setup.threads)?, ..timed }),
-            other => Err(self.workload.unexpected("go", &other)),
+        if !matches!(answer, Answer::Written {}) {
+            return Err(self.workload.unexpected("go", &answer));
+        }
+        let digest = judge.digest(&self.output, setup.threads)?;
+        if digest == judge.expected() {
+            Ok(Timed { digest, ..timed })
+        } else {
+            Err(Fault::wrong_output(&digest, judge.expected()).into())
         }
     }
 
