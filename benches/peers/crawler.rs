@@ -33,6 +33,10 @@ pub fn futures_unordered(setup: &Setup, input: &Path) -> io::Result<Box<dyn Cont
 }
 
 impl Contender for Crawl {
+    fn ready(&mut self) {
+        self.pages = Vec::new();
+    }
+
     fn run(&mut self) {
         self.pages = self.runtime.block_on(crawl(self.start.clone(), self.in_flight));
     }

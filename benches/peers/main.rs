@@ -20,8 +20,8 @@ mod word_count;
 
 /// A way to do an exercise. One stands for each setup; what it takes to make it is not timed.
 trait Contender {
-    /// The input of the next run. Not timed.
-    fn ready(&mut self) {}
+    /// Makes the input of the next run, and gives up the output of the last. Not timed.
+    fn ready(&mut self);
 
     /// The work: what the parent's clock counts. The output stays inside.
     fn run(&mut self);

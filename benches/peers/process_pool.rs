@@ -25,6 +25,10 @@ pub fn rayon(setup: &Setup, input: &Path) -> io::Result<Box<dyn Contender>> {
 }
 
 impl Contender for Primes {
+    fn ready(&mut self) {
+        self.counts = Vec::new();
+    }
+
     fn run(&mut self) {
         let tasks = &self.tasks;
         // One task at a time: the first ones are the longest.

@@ -31,6 +31,8 @@ pub fn spin(setup: &Setup, _input: &Path) -> io::Result<Box<dyn Contender>> {
 }
 
 impl Contender for Increments {
+    fn ready(&mut self) {}
+
     fn run(&mut self) {
         let Setup { size, seed, threads } = self.setup;
         let threads = threads.max(1) as u64;

@@ -26,6 +26,10 @@ pub fn hashbrown(setup: &Setup, input: &Path) -> io::Result<Box<dyn Contender>> 
 }
 
 impl Contender for Words {
+    fn ready(&mut self) {
+        self.counts = Counts::new();
+    }
+
     fn run(&mut self) {
         let shares = shares(&self.text, SHARES * self.threads);
         let maps = || shares.into_par_iter().with_max_len(1).fold(Counts::new, count_into).reduce(Counts::new, merge);

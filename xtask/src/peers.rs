@@ -193,6 +193,7 @@ impl Peers {
         let file = places.folder.join("peers.toml");
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let manifest: Manifest = toml_edit::de::from_str(&text).with_context(|| format!("{} is not right", file.display()))?;
+        fs::create_dir_all(&places.scratch).with_context(|| format!("cannot make {}", places.scratch.display()))?;
         let installed = Installed::look(&places)?;
         Ok(Self { places, declared: manifest.peer, installed })
     }
@@ -207,22 +208,11 @@ impl Peers {
         if declared.peek().is_none() {
             return Ok(Vec::new());
         }
-        let scratch = &self.places.scratch;
-        let folder = fs::create_dir_all(scratch)
-            .and_then(|()| tempfile::Builder::new().prefix("peers-").tempdir_in(scratch))
-            .with_context(|| format!("cannot write in {}", scratch.display()))?;
-        let mut judge = Judge::start(race, folder.path())?;
-        declared.map(|peer| self.measure_one(peer, race, &mut judge, folder.path(), curves)).collect()
+        let mut judge = Judge::start(race)?;
+        declared.map(|peer| self.measure_one(peer, race, &mut judge, curves)).collect()
     }
 
-    fn measure_one(
-        &self,
-        peer: &Declared,
-        race: &Race,
-        judge: &mut Judge,
-        folder: &Path,
-        curves: &mut Curves,
-    ) -> Result<PeerResult> {
+    fn measure_one(&self, peer: &Declared, race: &Race, judge: &mut Judge, curves: &mut Curves) -> Result<PeerResult> {
         let mut result = PeerResult {
             name: peer.name.clone(),
             language: peer.made.language().to_owned(),
@@ -236,7 +226,10 @@ impl Peers {
             Ok(Err(missing)) => return Ok(PeerResult { outcome: PeerOutcome::Skipped(missing), ..result }),
             Err(error) => return Ok(PeerResult { outcome: PeerOutcome::Error(self.in_words(&error)), ..result }),
         };
-        match points(peer, &start, race, judge, folder, &mut result) {
+        let folder = tempfile::Builder::new().prefix("peer-").tempdir_in(&self.places.scratch);
+        let folder = folder.with_context(|| format!("cannot write in {}", self.places.scratch.display()))?;
+        judge.export(&folder.path().join(running::INPUT))?;
+        match points(peer, &start, race, judge, folder.path(), &mut result) {
             // The names of the course's own programs are not for others.
             Ok(_) if curves.contenders.contains_key(&peer.name) => {
                 let taken = format!("another contender is called {:?}; give the peer another name in peers.toml", peer.name);

@@ -57,6 +57,8 @@ def serve(contender, packages=()):
                 output = standing.run()
                 answer(done={})
                 standing.write(output, previous["output"])
+                # Given up now and not when the next run ends, which would count as a part of that.
+                output = None
                 answer(written={})
             case "quit":
                 break

@@ -1,9 +1,6 @@
 //! The course's own workload as the one that hands a peer its input and judges what comes back.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::Result;
 use lab::workload::{Answer, Request, Setup};
@@ -18,28 +15,28 @@ const LARGEST: u64 = 1 << 30;
 pub struct Judge {
     workload: Workload,
     setup: Setup,
-    input: PathBuf,
     expected: String,
     failed: bool,
 }
 
 impl Judge {
-    /// Starts the workload, runs its sequential baseline, and writes the input into a file in `folder`.
-    pub fn start(race: &Race, folder: &Path) -> Result<Self> {
+    /// Starts the workload and runs its sequential baseline.
+    pub fn start(race: &Race) -> Result<Self> {
         let mut workload = Workload::start(&race.workload, None, &[], race.limit)?;
         // One input for all places: the number of threads is the peers' own affair.
         let setup = Setup { size: race.size, seed: race.seed, threads: 1 };
         let expected = workload.run("baseline", setup)?.digest;
-        let input = folder.join("input");
-        match workload.ask(&Request::Export { file: input.clone() })?.1 {
-            Answer::Exported {} => Ok(Self { workload, setup, input, expected, failed: false }),
-            other => Err(workload.unexpected("export", &other)),
-        }
+        Ok(Self { workload, setup, expected, failed: false })
     }
 
-    /// The file with the input.
-    pub fn input(&self) -> &Path {
-        &self.input
+    /// Writes the input to `file`. Each peer has a file of its own: one that writes to it takes no other with it.
+    pub fn export(&mut self, file: &Path) -> Result<()> {
+        let answer = self.workload.ask(&Request::Export { file: file.to_owned() });
+        self.failed |= !matches!(answer, Ok((_, Answer::Exported {})));
+        match answer?.1 {
+            Answer::Exported {} => Ok(()),
+            other => Err(self.workload.unexpected("export", &other)),
+        }
     }
 
     /// The digest of a right output.

@@ -19,10 +19,15 @@ use crate::{
 /// A peer's own account of itself is cut after so many characters.
 const LONGEST_VERSION: usize = 120;
 
+/// The files that are passed, in the peer's own folder.
+pub const INPUT: &str = "input";
+const OUTPUT: &str = "output";
+
 /// A peer's process.
 pub struct Running {
     workload: Workload,
     name: String,
+    input: PathBuf,
     output: PathBuf,
     /// Seconds from its start to its first answer.
     pub start_up: f64,
@@ -33,7 +38,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it, in `folder`, and asks it who it is.
+    /// Starts it, in the `folder` with its input, and asks it who it is.
     ///
     /// # Errors
     /// A fault of the peer, or whatever keeps it from starting.
@@ -49,8 +54,8 @@ impl Running {
             other => return Err(workload.unexpected("hello", &other)),
         };
         let start_up = answered.saturating_duration_since(started).as_secs_f64();
-        let output = folder.join("output");
-        Ok(Self { workload, name: name.to_owned(), output, start_up, first_prepare: None, version })
+        let [input, output] = [INPUT, OUTPUT].map(|file| folder.join(file));
+        Ok(Self { workload, name: name.to_owned(), input, output, start_up, first_prepare: None, version })
     }
 
     /// Prepares and runs; the output is right.
@@ -67,7 +72,7 @@ impl Running {
             _ => {}
         }
         let begun = Instant::now();
-        self.workload.prepare_with(&self.name, setup, Some((judge.input(), &self.output)))?;
+        self.workload.prepare_with(&self.name, setup, Some((&self.input, &self.output)))?;
         self.first_prepare.get_or_insert(begun.elapsed().as_secs_f64());
         let (timed, answer) = self.workload.time()?;
         if !matches!(answer, Answer::Written {}) {
