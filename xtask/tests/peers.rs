@@ -36,7 +36,7 @@ esac; done
 /// A Python that has numpy 2.0.0 and runs shell scripts.
 const INTERPRETER: &str = r#"#!/bin/sh
 case "$1" in
--c) echo '{"numpy":"2.0.0","dask":null}' ;;
+-c) echo '{"python":"3.11.7","numpy":"2.0.0","dask":null}' ;;
 *) exec sh "$1" ;;
 esac
 "#;
@@ -205,11 +205,15 @@ fn a_missing_program_is_skipped_and_named() {
 }
 
 #[test]
-fn an_interpreter_that_does_not_say_what_it_has_has_nothing() {
-    let course = Course::new("name = \"sh\"\npackages = [\"numpy\"]", &RIGHT.script());
-    course.file("scratch/python/bin/python3", "#!/bin/sh\nexit 1\n");
-    let (peers, _) = course.measure();
-    assert!(matches!(&peers[0].outcome, PeerOutcome::Skipped(why) if why.contains("numpy is not installed")), "{peers:?}");
+fn an_interpreter_that_is_too_old_or_does_not_say_what_it_is_runs_nothing() {
+    let skips = |interpreter: &str, says: &str| {
+        let course = Course::new("name = \"sh\"", &RIGHT.script());
+        course.file("scratch/python/bin/python3", &format!("#!/bin/sh\n{interpreter}\n"));
+        let (peers, _) = course.measure();
+        assert!(matches!(&peers[0].outcome, PeerOutcome::Skipped(why) if why.contains(says)), "{peers:?}");
+    };
+    skips("exit 1", "does not say which Python it is");
+    skips(r#"echo '{"python":"3.9.18","numpy":"2.0.0"}'"#, "python3 is 3.9.18 here, and the scripts need 3.10");
 }
 
 #[test]

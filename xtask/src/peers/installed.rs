@@ -24,15 +24,18 @@ const ASKING: Duration = Duration::from_secs(60);
 /// Compiling one file may take this long.
 const COMPILING: Duration = Duration::from_secs(300);
 
-/// Prints a JSON object with the version of each package that it is asked for, and null for one that is not there.
+/// What the scripts are written in: they use `match`.
+const LEAST_PYTHON: [u32; 2] = [3, 10];
+
+/// Prints a JSON object with the version of each package that it is asked for, null for one that is not there, and `python`.
 const VERSIONS: &str = "
-import importlib.metadata, json, sys
+import importlib.metadata, json, platform, sys
 def version(name):
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-print(json.dumps({name: version(name) for name in sys.argv[1:]}))
+print(json.dumps({'python': platform.python_version(), **{name: version(name) for name in sys.argv[1:]}}))
 ";
 
 /// How to install what peers in Python need, from the folder of the course.
@@ -50,6 +53,8 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Installed {
     python: Option<PathBuf>,
+    /// The interpreter's version, where it says one.
+    version: Option<String>,
     /// Versions of packages: what `requirements.txt` asks for, and what is there.
     packages: BTreeMap<String, (String, Option<String>)>,
     /// Built when the first peer in Rust is met.
@@ -68,7 +73,7 @@ impl Installed {
         };
         let found_of = |name: &str| found.get(name).cloned().flatten();
         let packages = wanted.into_iter().map(|(name, wanted)| (name.clone(), (wanted, found_of(&name)))).collect();
-        Ok(Self { python, packages, rust: OnceLock::new() })
+        Ok(Self { python, version: found_of("python"), packages, rust: OnceLock::new() })
     }
 
     /// How to start a peer, or what is missing to it.
@@ -92,6 +97,14 @@ impl Installed {
         let Some(python) = &self.python else {
             return Ok(Err("there is no python3 on the PATH; install Python, and then: ".to_owned() + INSTALL));
         };
+        match &self.version {
+            None => return Ok(Err("python3 does not say which Python it is".into())),
+            Some(version) if older(version) => {
+                let [major, minor] = LEAST_PYTHON;
+                return Ok(Err(format!("python3 is {version} here, and the scripts need {major}.{minor}; then: {INSTALL}")));
+            }
+            Some(_) => {}
+        }
         let mut wrong = Vec::new();
         for name in packages {
             match self.packages.get(name) {
@@ -139,6 +152,12 @@ fn versions<'a>(python: &Path, names: impl Iterator<Item = &'a String>, folder: 
     said.and_then(|said| serde_json::from_str(&said).ok()).unwrap_or_default()
 }
 
+/// `3.9.7` is older than [`LEAST_PYTHON`].
+fn older(version: &str) -> bool {
+    let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).take(2).collect();
+    parts[..] < LEAST_PYTHON[..]
+}
+
 /// Compiles a file with `g++`.
 fn compiled(source: &Path, flags: &[String], places: &Places) -> Result<Result<Start, String>> {
     let Some(compiler) = on_path("g++") else { return Ok(Err("there is no g++ on the PATH".into())) };
@@ -180,7 +199,7 @@ mod tests {
 
     #[test]
     fn without_an_interpreter_a_peer_is_skipped_and_the_way_to_one_is_said() {
-        let installed = Installed { python: None, packages: BTreeMap::new(), rust: OnceLock::new() };
+        let installed = Installed { python: None, version: None, packages: BTreeMap::new(), rust: OnceLock::new() };
         let [folder, scratch, workspace, target] = ["peers", "scratch", "", "target"].map(PathBuf::from);
         let places = Places { folder, scratch, workspace, target };
         let missing = installed.python(Path::new("peer.py"), &["numpy".into()], &[], &places).unwrap().unwrap_err();
