@@ -1,8 +1,8 @@
 //! Peers: programs that are not of this workspace, in any language, timed on the exercises' own inputs.
 //!
-//! A peer speaks the lines of [`lab::workload`] and is not asked for figures: the course's workload makes its input and judges its
-//! output, this process holds the clock, and each peer is a process group of its own. What a machine lacks is said and never
-//! installed. Every peer is declared in `benches/peers/peers.toml`, and read by a person before it is: nothing here tells work
+//! A peer speaks the lines of [`lab::workload`] and is not asked for figures: the course's workload makes its input and judges
+//! its output, this process holds the clock, and each peer is a process group of its own. What a machine lacks is said and
+//! never installed. Every peer is declared in `benches/peers/peers.toml`, and read by a person before it is: nothing here tells work
 //! that is put off until after `done` from the writing of the output.
 //!
 //! Criterion takes ten samples at the least, which an interpreter that needs half a minute for a run cannot give in time; so

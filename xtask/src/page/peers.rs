@@ -29,8 +29,8 @@ pub fn section(page: &mut String, peers: &[PeerResult], curves: Option<&Curves>)
         .collect();
     if let Some(curves) = curves.filter(|_| !measured.is_empty()) {
         page.push_str(
-            "<p class=\"note\">The same work by other means and in other languages. Their curves are above, from the same input, the \
-             same clock and the same sequential program, with every interpreter started and every pool and session built \
+            "<p class=\"note\">The same work by other means and in other languages. Their curves are above, from the same \
+             input, the same clock and the same sequential program, with every interpreter started and every pool and session built \
              beforehand; what that leaves out stands here. The course's own program has judged every output.</p>\n",
         );
         let head = ["", "made of", "start-up", "preparation", "best run", "all three", "against sequential"].map(str::to_owned);

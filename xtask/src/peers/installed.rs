@@ -39,7 +39,8 @@ print(json.dumps({'python': platform.python_version(), **{name: version(name) fo
 ";
 
 /// How to install what peers in Python need, from the folder of the course.
-const INSTALL: &str = "python3 -m venv target/racecourse/python && target/racecourse/python/bin/pip install -r benches/peers/python/requirements.txt";
+const INSTALL: &str = "python3 -m venv target/racecourse/python && \
+                       target/racecourse/python/bin/pip install -r benches/peers/python/requirements.txt";
 
 /// How a peer is started.
 #[derive(Debug, Clone)]

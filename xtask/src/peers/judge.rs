@@ -59,7 +59,8 @@ impl Judge {
     /// The digest of the output in `file`, of a run with so many threads.
     ///
     /// # Errors
-    /// A [`Fault`] of the peer where there is no such file or no output in it, and one of the judge where [`failed`](Self::failed).
+    /// A [`Fault`] of the peer where there is no such file or no output in it, and one of the judge's own where
+    /// [`failed`](Self::failed) says so.
     pub fn digest(&mut self, file: &Path, threads: usize) -> Result<String> {
         let fault = |what: String| anyhow::Error::new(Fault { what, stderr: String::new() });
         match fs::symlink_metadata(file) {
