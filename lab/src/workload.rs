@@ -16,16 +16,35 @@
 //! the code under test prints to standard output is sent to standard error instead, so that a `println!` never breaks the
 //! protocol. Each `go` needs a `prepare` of its own; preparing the same setup again reuses what stands and only makes the
 //! next input.
+//!
+//! # Peers that are not of this workspace
+//!
+//! A program in another language has neither the generator of the input nor the digest, so it is given files. It speaks the
+//! same lines, with these differences:
+//!
+//! | request | answer of a peer |
+//! | --- | --- |
+//! | `{"op":"hello"}` | `{"peer":{"protocol":1,"version":"CPython 3.11.7, numpy 2.4.6"}}` |
+//! | `{"op":"prepare",..,"input":"/input","output":"/output"}` | `{"prepared":{"pid":4711}}`: pools are built, the input is in memory |
+//! | `{"op":"go"}` | `{"done":{}}`, and then `{"written":{}}` as soon as the output is in the file that `prepare` named |
+//!
+//! The course's own workload makes the one file and judges the other, so a peer is never asked whether it was right. What is
+//! in them stands at [`Workload::export`] and [`Workload::import`] of each exercise.
+//!
+//! | request | answer of a workload |
+//! | --- | --- |
+//! | `{"op":"export","file":"/input"}` | `{"exported":{}}`: the input prepared last is in that file |
+//! | `{"op":"judge","file":"/output","threads":2}` | `{"output":{"digest":"00ff.."}}`, or `{"unreadable":"why"}` where the file holds no output |
 
 use std::{
     fs::File,
     hash::{Hash, Hasher},
     io::{self, BufRead, BufReader, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{par, trace};
 
@@ -113,6 +132,35 @@ pub trait Workload: Sized {
     fn cost(&self) -> Option<par::Cost> {
         None
     }
+
+    /// Writes to `file` what a peer that is not of this workspace needs beside the [`Setup`]. By default that is nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    fn export(&self, file: &Path) -> io::Result<()> {
+        std::fs::write(file, "")
+    }
+
+    /// Reads the output that such a peer has left in `file`, made with so many `threads`. By default the workload has no such
+    /// peers.
+    ///
+    /// # Errors
+    /// If the file cannot be read, holds no output, or the run was not what was agreed.
+    fn import(&self, file: &Path, threads: usize) -> io::Result<Self::Output> {
+        let _unused = (file, threads);
+        Err(io::Error::other("this workload has no peers in other languages"))
+    }
+}
+
+/// The lines of `file`, each of them a JSON value.
+///
+/// # Errors
+/// If the file cannot be read, or a line is not such a value.
+pub fn json_lines<T: DeserializeOwned>(file: &Path) -> io::Result<Vec<T>> {
+    let parse = |(number, line): (usize, io::Result<String>)| {
+        serde_json::from_str(&line?).map_err(|error| io::Error::other(format!("line {}: {error}", number + 1)))
+    };
+    BufReader::new(File::open(file)?).lines().enumerate().map(parse).collect()
 }
 
 /// The FNV-1a hash of what is fed to it: a digest that is the same on every machine and in every release of Rust.
@@ -178,6 +226,12 @@ pub enum Request {
         /// What to run it on.
         #[serde(flatten)]
         setup: Setup,
+        /// Only to a peer that is not of this workspace: the file with the input.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<PathBuf>,
+        /// Only to such a peer: the file to write the output to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<PathBuf>,
     },
     /// Run it.
     Go,
@@ -185,6 +239,18 @@ pub enum Request {
     Cost,
     /// End.
     Quit,
+    /// Write the input prepared last to a file.
+    Export {
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Read the output of a peer that is not of this workspace, made of the input prepared last.
+    Judge {
+        /// Where from.
+        file: PathBuf,
+        /// What the peer was told in its [`Setup`].
+        threads: usize,
+    },
 }
 
 /// What a workload answers. A field that is not named here makes it no answer: a time that is claimed must not seem to count.
@@ -216,6 +282,19 @@ pub enum Answer {
     Cost(Option<par::Cost>),
     /// The request could not be served.
     Error(String),
+    /// To [`Request::Export`].
+    Exported {},
+    /// To [`Request::Judge`]: the file holds no output, and why. One that can be read is answered with [`Answer::Output`].
+    Unreadable(String),
+    /// To [`Request::Hello`], of a peer that is not of this workspace.
+    Peer {
+        /// [`PROTOCOL`].
+        protocol: u32,
+        /// What it is made of, with versions.
+        version: String,
+    },
+    /// Follows [`Answer::Done`] of such a peer: its output is in the file.
+    Written {},
 }
 
 /// The `main` of a workload process: serves the protocol until `quit` or the end of the input.
@@ -270,7 +349,7 @@ fn serve<W: Workload>() -> Result<(), String> {
                 let contenders = contenders.map(String::from).collect();
                 send(&mut answers, &Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders })?;
             }
-            Request::Prepare { contender, setup } => {
+            Request::Prepare { contender, setup, .. } => {
                 if entry::<W>(&contender).is_none() {
                     send(&mut answers, &Answer::Error(format!("no contender is called {contender:?}")))?;
                     continue;
@@ -297,6 +376,26 @@ fn serve<W: Workload>() -> Result<(), String> {
                 Some((_, workload)) => send(&mut answers, &Answer::Cost(workload.cost()))?,
                 None => send(&mut answers, &Answer::Error("cost without a prepare".into()))?,
             },
+            Request::Export { file } => {
+                let answer = match &stage {
+                    Some((_, workload)) => workload.export(&file).map_or_else(
+                        |error| Answer::Error(format!("cannot write {}: {error}", file.display())),
+                        |()| Answer::Exported {},
+                    ),
+                    None => Answer::Error("export without a prepare".into()),
+                };
+                send(&mut answers, &answer)?;
+            }
+            Request::Judge { file, threads } => {
+                let answer = match &stage {
+                    Some((_, workload)) => workload.import(&file, threads).map_or_else(
+                        |error| Answer::Unreadable(error.to_string()),
+                        |output| Answer::Output { digest: format!("{:016x}", workload.digest(&output)) },
+                    ),
+                    None => Answer::Error("judge without a prepare".into()),
+                };
+                send(&mut answers, &answer)?;
+            }
             Request::Quit => break,
         }
     }

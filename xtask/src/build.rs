@@ -139,6 +139,19 @@ pub fn bench_program(workspace: &Path, target: &Path) -> Result<PathBuf> {
     program.with_context(|| format!("cannot build the benches:\n{}{}", built.said, built.cargo_said))
 }
 
+/// The program with the peers in Rust: what others' crates do best on the exercises.
+///
+/// # Errors
+/// If it cannot be built.
+pub fn peers_program(workspace: &Path, target: &Path) -> Result<PathBuf> {
+    let mut command = cargo(workspace, target);
+    command.args(["build", "--release", "--package", "benches", "--features", "peers", "--bin", "peers"]);
+    command.args(["--message-format", "json"]);
+    let built = run(command, "benches")?;
+    let program = built.executables.get("peers").filter(|_| built.good).cloned();
+    program.with_context(|| format!("cannot build the peers in Rust:\n{}{}", built.said, built.cargo_said))
+}
+
 fn run(mut command: Command, package: &str) -> Result<Built> {
     let on_terminal = std::io::stderr().is_terminal();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(if on_terminal { Stdio::inherit() } else { Stdio::piped() });

@@ -121,26 +121,12 @@ impl Series {
         if run.digest == self.digest { Ok(run) } else { Err(Fault::wrong_output(&run.digest, &self.digest).into()) }
     }
 
-    /// Runs the contender once, and again, twice at the most, where something else took the cores that it should have had: a
-    /// curve shows what a program can do, and of three tries the least disturbed one says it best.
+    /// Runs the contender once, or as often as [`least_disturbed`] says.
     ///
     /// # Errors
     /// A [`crate::driver::Fault`] of the program, or a wrong output.
     pub fn sample(&self, workload: &mut Workload, threads: usize) -> Result<Duration> {
-        let mut best: Option<(f64, f64)> = None;
-        for _ in 0..3 {
-            let run = self.run(workload, threads)?;
-            let lost = run.waited.unwrap_or(0.0) / run.seconds;
-            if best.is_none_or(|(least, _)| lost < least) {
-                best = Some((lost, run.seconds));
-            }
-            // More threads than cores wait for each other, whatever else the machine does.
-            if threads > cores() || lost <= measure::cores_to_lose(self.axis) {
-                break;
-            }
-        }
-        let (_, seconds) = best.context("a contender is run at least once")?;
-        Ok(Duration::from_secs_f64(seconds))
+        least_disturbed(self.axis, threads, || self.run(workload, threads))
     }
 }
 
@@ -384,6 +370,28 @@ pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<Benched> 
         End::TimedOut => bail!("benching did not end within {} minutes", LIMIT.as_secs() / 60),
         _ => bail!("benching failed:\n{}", finished.stderr.trim_end()),
     }
+}
+
+/// Runs once, and again, twice at the most, where something else took the cores that the run should have had: a curve shows
+/// what a program can do, and of three tries the least disturbed one says it best.
+///
+/// # Errors
+/// Those of `run`.
+pub fn least_disturbed(axis: Axis, threads: usize, mut run: impl FnMut() -> Result<Timed>) -> Result<Duration> {
+    let mut best: Option<(f64, f64)> = None;
+    for _ in 0..3 {
+        let run = run()?;
+        let lost = run.waited.unwrap_or(0.0) / run.seconds;
+        if best.is_none_or(|(least, _)| lost < least) {
+            best = Some((lost, run.seconds));
+        }
+        // More threads than cores wait for each other, whatever else the machine does.
+        if threads > cores() || lost <= measure::cores_to_lose(axis) {
+            break;
+        }
+    }
+    let (_, seconds) = best.context("a contender is run at least once")?;
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

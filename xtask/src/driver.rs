@@ -6,7 +6,7 @@ use std::{
     fmt, fs,
     io::{Read, Write},
     path::Path,
-    process::{ChildStdin, Stdio},
+    process::{ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -116,6 +116,20 @@ impl Workload {
             command.arg("--trace").arg(trace);
         }
         command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut workload = Self::spawn(command, limit)?;
+        match workload.ask(&Request::Hello)?.1 {
+            Answer::Hello { protocol: PROTOCOL, spec, contenders } => (workload.spec, workload.contenders) = (spec, contenders),
+            Answer::Hello { protocol, .. } => return Err(workload.speaks(protocol)),
+            other => return Err(workload.unexpected("hello", &other)),
+        }
+        match absurd(&workload.spec, &workload.contenders) {
+            Some(why) => Err(workload.fault(format!("its hello makes no sense: {why}"))),
+            None => Ok(workload),
+        }
+    }
+
+    /// Starts a program that speaks the protocol, and asks it nothing yet.
+    pub(crate) fn spawn(mut command: Command, limit: Duration) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut group = Group::spawn(&mut command)?;
         let requests = group.child().stdin.take().context("a child has a standard input")?;
@@ -145,18 +159,12 @@ impl Workload {
             full: 0,
         };
         let answers = Answers::of(output);
-        let mut workload = Self { group, requests, answers, errors, limit, spec, contenders: Vec::new() };
-        match workload.ask(&Request::Hello)?.1 {
-            Answer::Hello { protocol: PROTOCOL, spec, contenders } => (workload.spec, workload.contenders) = (spec, contenders),
-            Answer::Hello { protocol, .. } => {
-                return Err(workload.fault(format!("it speaks protocol {protocol}, and this runner protocol {PROTOCOL}")));
-            }
-            other => return Err(workload.unexpected("hello", &other)),
-        }
-        match absurd(&workload.spec, &workload.contenders) {
-            Some(why) => Err(workload.fault(format!("its hello makes no sense: {why}"))),
-            None => Ok(workload),
-        }
+        Ok(Self { group, requests, answers, errors, limit, spec, contenders: Vec::new() })
+    }
+
+    /// What it has to say to another protocol than this runner's.
+    pub(crate) fn speaks(&self, protocol: u32) -> anyhow::Error {
+        self.fault(format!("it speaks protocol {protocol}, and this runner protocol {PROTOCOL}"))
     }
 
     /// Its process id, which is also the number of its main thread.
@@ -169,7 +177,13 @@ impl Workload {
     /// # Errors
     /// A [`Fault`] of the program.
     pub fn prepare(&mut self, contender: &str, setup: Setup) -> Result<()> {
-        match self.ask(&Request::Prepare { contender: contender.to_owned(), setup })?.1 {
+        self.prepare_with(contender, setup, None)
+    }
+
+    /// As [`prepare`](Self::prepare), of a peer that is not of this workspace: with the files of its input and its output.
+    pub(crate) fn prepare_with(&mut self, contender: &str, setup: Setup, files: Option<(&Path, &Path)>) -> Result<()> {
+        let (input, output) = files.map(|(input, output)| (input.to_owned(), output.to_owned())).unzip();
+        match self.ask(&Request::Prepare { contender: contender.to_owned(), setup, input, output })?.1 {
             Answer::Prepared { .. } => Ok(()),
             other => Err(self.unexpected("prepare", &other)),
         }
@@ -180,6 +194,16 @@ impl Workload {
     /// # Errors
     /// A [`Fault`] of the program.
     pub fn go(&mut self) -> Result<Timed> {
+        let (timed, answer) = self.time()?;
+        let Answer::Output { digest } = answer else { return Err(self.unexpected("go", &answer)) };
+        if !is_digest(&digest) {
+            return Err(self.fault(format!("its digest is not of 16 hexadecimal digits: {}", shown(digest.as_bytes()))));
+        }
+        Ok(Timed { digest, ..timed })
+    }
+
+    /// A run without its digest, and what was answered after it.
+    pub(crate) fn time(&mut self) -> Result<(Timed, Answer)> {
         let watch = Watch::start(self.group.id());
         let began = SystemTime::now();
         let started = self.send(&Request::Go)?;
@@ -189,14 +213,10 @@ impl Workload {
             return Err(self.unexpected("go", &answer));
         }
         let (told, answer) = self.receive("go")?;
-        let Answer::Output { digest } = answer else { return Err(self.unexpected("go", &answer)) };
-        if !is_digest(&digest) {
-            return Err(self.fault(format!("its digest is not of 16 hexadecimal digits: {}", shown(digest.as_bytes()))));
-        }
         let seconds = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64();
         let waited = (!threads.is_empty()).then(|| threads.values().map(|thread| thread.waited).sum());
         let (seconds, digesting) = (seconds(started, ended), seconds(ended, told));
-        Ok(Timed { started: began, seconds, digest, waited, digesting, threads })
+        Ok((Timed { started: began, seconds, digest: String::new(), waited, threads, digesting }, answer))
     }
 
     /// Prepares and runs.
@@ -233,7 +253,7 @@ impl Workload {
         }
     }
 
-    fn ask(&mut self, request: &Request) -> Result<(Instant, Answer)> {
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<(Instant, Answer)> {
         self.send(request)?;
         self.receive(name_of(request))
     }
@@ -282,12 +302,12 @@ impl Workload {
         }
     }
 
-    fn unexpected(&self, request: &str, answer: &Answer) -> anyhow::Error {
+    pub(crate) fn unexpected(&self, request: &str, answer: &Answer) -> anyhow::Error {
         let answer = serde_json::to_vec(answer).unwrap_or_default();
         self.fault(format!("it answered {request} with {}", shown(&answer)))
     }
 
-    fn fault(&self, what: String) -> anyhow::Error {
+    pub(crate) fn fault(&self, what: String) -> anyhow::Error {
         // Its last words may still be on their way through the pipe.
         thread::sleep(Duration::from_millis(20));
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -301,6 +321,8 @@ fn name_of(request: &Request) -> &'static str {
         Request::Prepare { .. } => "prepare",
         Request::Go => "go",
         Request::Cost => "cost",
+        Request::Export { .. } => "export",
+        Request::Judge { .. } => "judge",
         Request::Quit => "quit",
     }
 }

@@ -21,6 +21,7 @@ pub mod machine;
 pub mod measure;
 pub mod orderings;
 pub mod page;
+pub mod peers;
 pub mod planted;
 pub mod process;
 pub mod results;

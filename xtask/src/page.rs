@@ -7,6 +7,7 @@ mod evidence;
 mod exercise;
 pub(crate) mod html;
 mod losses;
+mod peers;
 
 use std::{collections::BTreeMap, fmt::Write};
 

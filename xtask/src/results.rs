@@ -96,6 +96,38 @@ pub struct ExerciseResult {
     /// What could not be timed or traced, and why.
     #[serde(default)]
     pub notes: Vec<Note>,
+    /// Programs that are not of this workspace, in any language; empty without `--peers`. Their run times are among the curves.
+    #[serde(default)]
+    pub peers: Vec<PeerResult>,
+}
+
+/// A program that is not of this workspace: what came of it, and what its curve leaves out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerResult {
+    /// Its name in [`Curves::contenders`], where it has a curve.
+    pub name: String,
+    /// What it is written in.
+    pub language: String,
+    /// What it is made of, by its own account; absent where it never said.
+    pub version: Option<String>,
+    /// Seconds from starting its process to its first answer, one for each process: the interpreter, a virtual machine, imports.
+    pub start_up: Vec<f64>,
+    /// Seconds of the first preparation in each process: reading the input, a pool of workers, a session.
+    pub prepare: Vec<f64>,
+    /// Whether it was measured.
+    pub outcome: PeerOutcome,
+}
+
+/// What came of a [`PeerResult`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerOutcome {
+    /// It has a curve.
+    Measured,
+    /// This machine lacks what it needs; says what, and how to get it.
+    Skipped(String),
+    /// It could not be timed to the end, so it has no curve; says why.
+    Error(String),
 }
 
 /// Something that a report lacks. It costs no points: those are given by checks.

@@ -83,6 +83,7 @@ fn results(cases: Vec<CaseResult>) -> Results {
         curves: None,
         trace: None,
         notes: Vec::new(),
+        peers: Vec::new(),
     };
     Results {
         format_version: FORMAT_VERSION,

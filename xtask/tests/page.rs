@@ -3,7 +3,10 @@
 mod sample;
 mod svg;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use lab::workload::Axis;
 use svg::{assert_texts_have_room, assert_well_formed, attribute, texts};
@@ -13,11 +16,12 @@ use xtask::{
         measured::Missing,
         number, pairs,
         speedup::{self, Beside},
+        text,
         timeline::{self, Row, Slice, Timeline},
     },
     losses::{Cores, Losses, sentences},
     page,
-    results::{Curves, Evidence, ExerciseResult, Note, Point, Results, Subject, TraceResult, Verdict},
+    results::{Curves, Evidence, ExerciseResult, Note, PeerOutcome, PeerResult, Point, Results, Subject, TraceResult, Verdict},
 };
 
 const LAYOUTS: [Layout; 2] = [Layout::Wide, Layout::Narrow];
@@ -396,6 +400,9 @@ fn untrusted_text_stays_text() {
             case.message = Some(attack.into());
         }
     }
+    let outcomes =
+        [PeerOutcome::Measured, PeerOutcome::Skipped(attack.into()), PeerOutcome::Error(format!("{attack}\n{attack}"))];
+    exercise.peers = outcomes.map(|outcome| peer(attack, &[0.1], &[0.1], outcome)).into();
     let trace = exercise.trace.as_mut().expect("a trace");
     trace.file = "traces/\"><script>.json".into();
     let mut timeline = sample::crawler_trace(4);
@@ -736,6 +743,54 @@ fn what_could_not_be_timed_is_told_and_takes_nothing_with_it() {
     assert!(after.contains("yours was not timed: on 4 threads: it ended with signal: 6 &lt;script&gt;"));
     let told: Vec<_> = after.lines().filter(|line| !line.contains("was not timed")).collect();
     assert_eq!(told.join("\n"), before.lines().collect::<Vec<_>>().join("\n"));
+}
+
+fn peer(name: &str, start_up: &[f64], prepare: &[f64], outcome: PeerOutcome) -> PeerResult {
+    let (start_up, prepare) = (start_up.to_vec(), prepare.to_vec());
+    PeerResult { name: name.into(), language: name.into(), version: Some(name.into()), start_up, prepare, outcome }
+}
+
+#[test]
+fn a_peers_start_up_stands_beside_its_run_and_not_in_it() {
+    let mut results = sample::results(2);
+    let before = page::render(&results, &BTreeMap::new());
+    assert!(!before.contains("<h3>Peers"), "nothing is said where nobody asked");
+    let exercise = &mut results.exercises[0];
+    let curves = exercise.curves.as_mut().expect("curves");
+    curves.contenders.insert("PySpark".into(), vec![Point { threads: 2, samples: vec![0.25; 9], per_process: 1 }]);
+    exercise.peers = vec![
+        peer("PySpark", &[3.0, 3.5, 4.0], &[1.5], PeerOutcome::Measured),
+        peer("Dask bag", &[], &[], PeerOutcome::Skipped("dask is not installed".into())),
+        peer("chili", &[0.1], &[], PeerOutcome::Error("it ended with signal: 11 during go\nthe last words".into())),
+    ];
+    let page = page::render(&results, &BTreeMap::new());
+    let row = page.lines().find(|line| line.contains(">PySpark</th>") && line.contains("start-up")).expect("a row");
+    let cells: Vec<_> = row.split("<div>").skip(1).map(|cell| cell.split("</div>").next().unwrap_or_default()).collect();
+    assert_eq!(cells[1..5], ["3.50 s", "1.50 s", "250 ms on 2 threads", "5.25 s"]);
+    assert!(page.contains("skipped</span> Dask bag (Dask bag): dask is not installed"));
+    assert!(page.contains("error</span> chili (chili): it ended with signal: 11 during go</p>\n<pre>the last words</pre>"));
+    assert_well_formed(&page);
+}
+
+#[test]
+fn peers_that_share_a_colour_have_different_markers() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let times = [(2, 0.1)];
+    let mut list = vec![("baseline", sample::points(9, &[(1, 0.18)])), ("yours", sample::points(9, &times))];
+    list.extend(names.map(|name| (name, sample::points(9, &times))));
+    let svg = speedup::draw("a/b", &curves(Axis::Threads, &list), 2, Beside::default(), Layout::Wide).expect("a chart").file();
+    // The colour, how many corners, and on which side of the first the second one is.
+    let looks: BTreeSet<_> = svg
+        .split("<polygon")
+        .skip(1)
+        .map(|mark| {
+            let corners: Vec<_> =
+                attribute(mark, "points").expect("corners").split([' ', ',']).map(|at| at.parse::<i32>()).collect();
+            let [x, y] = [0, 1].map(|side| corners[side + 2].clone().expect("a place") - corners[side].clone().expect("a place"));
+            (attribute(mark, "class"), corners.len(), x.signum(), y.signum())
+        })
+        .collect();
+    assert_eq!(looks.len(), names.len(), "{looks:?}");
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Merge sort as a measurable program: uniform 64-bit keys, against the standard library's sort and rayon's two.
 
-use std::process::ExitCode;
+use std::{
+    fs,
+    io::{self, BufWriter, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 use lab::{
     data::{self, Keys},
@@ -67,6 +72,23 @@ impl Workload for MergeSort {
 
     fn digest(&self, keys: &Vec<u64>) -> u64 {
         digest_of(keys)
+    }
+
+    /// The keys: 8 bytes each, the least significant first, and nothing else.
+    fn export(&self, file: &Path) -> io::Result<()> {
+        let mut file = BufWriter::new(fs::File::create(file)?);
+        self.keys.iter().try_for_each(|key| file.write_all(&key.to_le_bytes()))?;
+        file.flush()
+    }
+
+    /// The sorted keys, in the same way.
+    fn import(&self, file: &Path, _threads: usize) -> io::Result<Vec<u64>> {
+        let bytes = fs::read(file)?;
+        let (keys, rest) = bytes.as_chunks();
+        if !rest.is_empty() {
+            return Err(io::Error::other(format!("{} bytes are no whole number of keys of 8 bytes", bytes.len())));
+        }
+        Ok(keys.iter().map(|key| u64::from_le_bytes(*key)).collect())
     }
 
     /// In a pool of one thread: there raw rayon counts as serial, as it is documented to, and not by who stole what.

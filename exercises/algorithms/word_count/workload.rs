@@ -1,6 +1,6 @@
 //! The word count as a measurable program: the Rust documentation as one text, against one loop and two other ways to go parallel.
 
-use std::{collections::HashMap, process::ExitCode, sync::Arc, thread};
+use std::{collections::HashMap, fs, io, path::Path, process::ExitCode, sync::Arc, thread};
 
 use lab::{
     data,
@@ -61,6 +61,25 @@ impl Workload for WordCount {
     fn digest(&self, counts: &Counts) -> u64 {
         // A map has no order, so neither has this: the sum of the entries' own digests.
         counts.iter().map(|entry| digest_of(&entry)).fold(0, u64::wrapping_add)
+    }
+
+    /// The text, UTF-8. A word is a run of characters with Unicode's property `Alphabetic`, counted in lower case.
+    fn export(&self, file: &Path) -> io::Result<()> {
+        fs::write(file, self.text.as_bytes())
+    }
+
+    /// A line for each word, in any order: the word, a tab, how often.
+    fn import(&self, file: &Path, _threads: usize) -> io::Result<Counts> {
+        let text = fs::read_to_string(file)?;
+        let mut counts = Counts::new();
+        for (number, line) in text.lines().enumerate() {
+            let read = line.split_once('\t').and_then(|(word, count)| Some((word.to_owned(), count.parse().ok()?)));
+            let (word, count) = read.ok_or_else(|| io::Error::other(format!("line {} is no word, tab, count", number + 1)))?;
+            if counts.insert(word, count).is_some() {
+                return Err(io::Error::other(format!("line {} has a word that an earlier line has", number + 1)));
+            }
+        }
+        Ok(counts)
     }
 }
 

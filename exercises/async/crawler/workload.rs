@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    fs, io,
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -57,6 +59,24 @@ impl Workload for Crawl {
     fn digest(&self, report: &Report) -> u64 {
         let pages: Vec<_> = report.pages.iter().map(|(address, page)| (address, &page.title, &page.links)).collect();
         workload::digest_of(&(pages, report.failed.keys().collect::<Vec<_>>()))
+    }
+
+    /// The address to start from, on loopback: this process serves the site.
+    fn export(&self, file: &Path) -> io::Result<()> {
+        fs::write(file, self.site.url().as_str())
+    }
+
+    /// A line for each page, in any order, as JSON: `["/address?query","title",["/link",..]]`, as in a [`Page`]. Whoever had more
+    /// requests in flight than was agreed has run another race.
+    fn import(&self, file: &Path, threads: usize) -> io::Result<Report> {
+        let most = self.site.record().max_in_flight();
+        if most > threads {
+            return Err(io::Error::other(format!("{most} requests were in flight where {threads} were agreed")));
+        }
+        let pages = workload::json_lines(file)?.into_iter();
+        let pages =
+            pages.map(|(address, title, links): (String, String, BTreeSet<String>)| (address, Page { title, links, bytes: 0 }));
+        Ok(Report { pages: pages.collect(), ..Report::default() })
     }
 }
 

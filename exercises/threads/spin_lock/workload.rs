@@ -1,6 +1,6 @@
 //! The lock as a measurable program: threads that work for themselves most of the time, and add to one number in between.
 
-use std::process::ExitCode;
+use std::{fs, io, path::Path, process::ExitCode};
 
 use lab::{
     thread,
@@ -108,6 +108,19 @@ impl Workload for Increments {
 
     fn digest(&self, output: &Counter) -> u64 {
         digest_of(output)
+    }
+
+    /// Two numbers, with white space between: how many increments, and the sum of what they found, modulo `2^64`.
+    ///
+    /// There is no input beside the setup: step `i` of `size` works on `seed + i`, as [`work`] says, and the steps are spread
+    /// over the threads.
+    fn import(&self, file: &Path, _threads: usize) -> io::Result<Counter> {
+        let text = fs::read_to_string(file)?;
+        let numbers: Option<Vec<u64>> = text.split_whitespace().map(|word| word.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[count, sum]) => Ok(Counter { count, sum }),
+            _ => Err(io::Error::other("it does not hold two whole numbers")),
+        }
     }
 }
 

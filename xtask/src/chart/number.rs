@@ -1,8 +1,13 @@
 //! Numbers as a person writes them. Every number that the page and its charts show is written here, so that two places
 //! that show the same value show the same digits.
 
-/// `1.80×`, `12.3×`, `104×`.
+/// `1.80×`, `12.3×`, `104×`; `0.0047×` for what is much slower.
 pub fn times(ratio: f64) -> String {
+    if ratio > 0.0 && ratio < 0.0995 {
+        // Two digits behind the zeros, of which there are four at the most: a ratio below that is no measurement.
+        let zeros = (-ratio.log10()).floor().min(4.0) as usize;
+        return format!("{ratio:.0$}\u{d7}", zeros + 2);
+    }
     format!("{}\u{d7}", significant(ratio, 3))
 }
 
@@ -94,6 +99,15 @@ fn significant(value: f64, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_a_hundred_times_slower_is_not_nothing() {
+        assert_eq!(
+            [0.0994, 0.0431, 0.00475, 0.000312, 1e-9].map(times),
+            ["0.099×", "0.043×", "0.0047×", "0.00031×", "0.000000×"]
+        );
+        assert_eq!([0.0996, 0.1, 0.0].map(times), ["0.10×", "0.10×", "0.00×"]);
+    }
 
     #[test]
     fn three_digits_at_every_size() {

@@ -297,7 +297,8 @@ fn look(name: &str, peer: usize) -> Look {
         "reference" => Look { role: Role::REFERENCE, marker: Marker::Square, dash: Dash::Solid, width: 2.0 },
         _ => Look {
             role: Role::free(peer),
-            marker: [Marker::Triangle, Marker::Diamond, Marker::Down, Marker::Hexagon][peer % 4],
+            // The next four peers have the colours of the first, with other markers.
+            marker: [Marker::Triangle, Marker::Diamond, Marker::Down, Marker::Hexagon][(peer + peer / 4) % 4],
             dash: [Dash::Long, Dash::Mixed, Dash::Solid][peer / 4 % 3],
             width: 1.75,
         },

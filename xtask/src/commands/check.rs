@@ -90,6 +90,7 @@ pub fn exercise_result(exercise: &Exercise, subjects: Vec<SubjectResult>) -> Exe
         curves: None,
         trace: None,
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     catalog::{Catalog, Exercise, find_root},
-    results::{Results, Verdict},
+    results::{PeerOutcome, Results, Verdict},
     screen,
 };
 
@@ -70,6 +70,9 @@ enum Command {
         /// Small inputs and few samples, for a first look.
         #[arg(long)]
         quick: bool,
+        /// Time programs in other languages, and on other crates, too: those that this machine has.
+        #[arg(long, conflicts_with = "render")]
+        peers: bool,
         /// The folder to write to.
         #[arg(long, default_value = "reports")]
         out: PathBuf,
@@ -155,8 +158,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Trace(on)) => instruments::trace(&catalog, &on, json),
         Some(Command::Span(on)) => instruments::span(&catalog, &on, json),
         Some(Command::Bench(on)) => bench::bench(&catalog, &on, json),
-        Some(Command::Report { exercises, quick, out, render }) => {
-            report::report(&catalog, &report::Options { exercises, quick, out, render, json })
+        Some(Command::Report { exercises, quick, peers, out, render }) => {
+            report::report(&catalog, &report::Options { exercises, quick, out, render, json, peers })
         }
         Some(Command::Grade { submission, exercise, out }) => grade::grade(&catalog, &submission, &exercise, &out, json),
         Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
@@ -188,7 +191,9 @@ fn code_of<'a>(results: impl IntoIterator<Item = &'a Results>) -> ExitCode {
     let checks = exercises.iter().flat_map(|exercise| &exercise.subjects).flat_map(|subject| &subject.checks);
     let notes = exercises.iter().flat_map(|exercise| &exercise.notes).map(|note| note.verdict);
     let verdicts: Vec<Verdict> = checks.filter(|check| check.max_points > 0.0).map(|check| check.verdict).chain(notes).collect();
-    code_for(verdicts.contains(&Verdict::Fail), verdicts.contains(&Verdict::Error))
+    let faulty_peer =
+        exercises.iter().flat_map(|exercise| &exercise.peers).any(|peer| matches!(peer.outcome, PeerOutcome::Error(_)));
+    code_for(verdicts.contains(&Verdict::Fail), faulty_peer || verdicts.contains(&Verdict::Error))
 }
 
 /// 1 where something failed, 3 where nothing did and something could not be made, else 0.

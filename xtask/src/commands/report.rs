@@ -20,6 +20,7 @@ use crate::{
     driver::Workload,
     machine::Begun,
     page,
+    peers::{Peers, Places, Race, left_out},
     results::{Curves, ExerciseResult, Note, Results, Subject, TraceResult, Verdict, write_whole},
     screen::{self, Progress, bold, say, seconds, table},
     traced::traced_run,
@@ -38,6 +39,8 @@ pub struct Options {
     pub render: bool,
     /// Print the results.
     pub json: bool,
+    /// Time programs that are not of this workspace, too.
+    pub peers: bool,
 }
 
 /// Makes the report.
@@ -86,7 +89,9 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
         }
         let quick = if options.quick { " (quick)" } else { "" };
         steps.extend([format!("{name}: trace{quick}"), format!("{name}: curves{quick}")]);
+        steps.extend(options.peers.then(|| format!("{name}: peers{quick}")));
     }
+    let peers = if options.peers { Some(Peers::find(Places::of(catalog))?) } else { None };
     let mut progress = Progress::new(&catalog.scratch(), steps);
     let purpose = if options.quick { Purpose::Look } else { Purpose::Verdict };
     let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose };
@@ -95,17 +100,20 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
         ceilings::measure(options.quick).map_err(|error| screen::warn(format!("no bandwidth is told: {error:#}"))).ok();
     let mut exercises = Vec::new();
     for (exercise, candidates) in &subjects {
-        exercises.push(one(&checker, exercise, candidates, out, &mut progress));
+        exercises.push(one(&checker, exercise, candidates, peers.as_ref(), out, &mut progress));
     }
     drop(progress);
-    let command = if options.quick { "report --quick" } else { "report" };
-    Ok(Results { ceilings, ..begun.results(command, catalog, SEED, exercises) })
+    let options = [(options.quick, " --quick"), (options.peers, " --peers")];
+    let said = options.into_iter().filter(|(given, _)| *given).map(|(_, option)| option);
+    let command = std::iter::once("report").chain(said).collect::<String>();
+    Ok(Results { ceilings, ..begun.results(&command, catalog, SEED, exercises) })
 }
 
 fn one(
     checker: &Checker<'_>,
     exercise: &Exercise,
     candidates: &[Candidate<'_>],
+    peers: Option<&Peers>,
     out: &Path,
     progress: &mut Progress,
 ) -> ExerciseResult {
@@ -171,6 +179,16 @@ fn one(
                 result.notes.extend(failures.iter().map(|failure| note(failure, "timed")));
             }
             Err(error) => result.notes.push(note(&Failure::new("the workload", &error), "timed")),
+        }
+    }
+
+    if let Some(peers) = peers {
+        progress.step();
+        if let (Some(curves), Some((_, program))) = (&mut result.curves, programs.first()) {
+            match peers.measure(&Race::of(exercise, program, checker, curves), curves) {
+                Ok(measured) => result.peers = measured,
+                Err(error) => result.notes.push(note(&Failure::new("every peer in another language", &error), "timed")),
+            }
         }
     }
     result
@@ -265,6 +283,7 @@ fn summary(results: &Results) {
     }
     for exercise in &results.exercises {
         exercise.notes.iter().for_each(|note| say(format!("{}: {}", bold(&exercise.path), printable(&note.what))));
+        left_out(&exercise.peers).iter().for_each(|(peer, why)| say(format!("{}: {peer} {why}", bold(&exercise.path))));
     }
     say(format!("{} on {} cores", seconds(results.seconds), results.machine.cores));
 }

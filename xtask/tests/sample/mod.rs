@@ -257,6 +257,7 @@ fn spin_lock(cores: usize) -> ExerciseResult {
         }),
         trace: None,
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -302,6 +303,7 @@ fn process_pool(cores: usize) -> ExerciseResult {
             losses: Some(losses::named("untold gains")),
         }),
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -383,6 +385,7 @@ fn crawler() -> ExerciseResult {
             losses: Some(losses::named("requests")),
         }),
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -460,6 +463,7 @@ fn merge_sort(cores: usize) -> ExerciseResult {
             losses: Some(losses::named("every category")),
         }),
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
@@ -476,6 +480,7 @@ fn word_count() -> ExerciseResult {
         curves: None,
         trace: None,
         notes: Vec::new(),
+        peers: Vec::new(),
     }
 }
 
