@@ -22,5 +22,6 @@ pub mod process;
 pub mod results;
 pub mod screen;
 pub mod stage;
+pub mod study_sorts;
 pub mod traced;
 pub mod verify;
