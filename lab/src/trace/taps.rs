@@ -39,7 +39,7 @@ pub(super) fn install() -> Result<(), String> {
 }
 
 /// A number of this thread, from 1, never given twice in a process.
-pub(super) fn thread_number() -> u64 {
+pub(crate) fn thread_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! { static NUMBER: Cell<u64> = const { Cell::new(0) } }
     NUMBER.with(|number| {
