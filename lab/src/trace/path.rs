@@ -112,22 +112,31 @@ pub(super) fn draw(trace: &mut Trace, runs: &[Clocked]) {
     }
 }
 
+/// A row that is being cut into pieces.
+#[derive(Default)]
+struct Cut {
+    pieces: Vec<Piece>,
+    /// The begins of the spans that are open.
+    open: Vec<usize>,
+    since: f64,
+}
+
 /// For each row, its pieces in order of time.
 fn pieces(trace: &Trace) -> BTreeMap<(u64, u64), Vec<Piece>> {
-    let mut rows: BTreeMap<(u64, u64), (Vec<Piece>, Vec<usize>, f64)> = BTreeMap::new();
+    let mut rows: BTreeMap<(u64, u64), Cut> = BTreeMap::new();
     for (place, event) in trace.events.iter().enumerate().filter(|(_, event)| matches!(event.ph.as_str(), "B" | "E")) {
-        let (pieces, open, since) = rows.entry((event.pid, event.tid)).or_default();
-        if let Some(&span) = open.last().filter(|_| event.ts > *since) {
-            pieces.push(Piece { start: *since, end: event.ts, span });
+        let row = rows.entry((event.pid, event.tid)).or_default();
+        if let Some(&span) = row.open.last().filter(|_| event.ts > row.since) {
+            row.pieces.push(Piece { start: row.since, end: event.ts, span });
         }
-        *since = event.ts;
+        row.since = event.ts;
         if event.ph == "B" {
-            open.push(place);
+            row.open.push(place);
         } else {
-            open.pop();
+            row.open.pop();
         }
     }
-    rows.into_iter().map(|(row, (pieces, ..))| (row, pieces)).collect()
+    rows.into_iter().map(|(row, cut)| (row, cut.pieces)).collect()
 }
 
 /// The path cut where the spans of its threads begin and end.
