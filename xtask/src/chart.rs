@@ -7,6 +7,7 @@ pub mod interleaving;
 pub mod measured;
 pub mod number;
 pub mod pairs;
+pub mod parallelism;
 pub mod speedup;
 pub mod text;
 pub mod timeline;

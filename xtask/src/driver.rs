@@ -17,10 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use lab::{
-    par::Cost,
-    workload::{Answer, PROTOCOL, Request, Setup, Spec},
-};
+use lab::workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec};
 
 use crate::process::{Group, bare_command, what_it_does};
 
@@ -183,12 +180,12 @@ impl Workload {
         self.go()
     }
 
-    /// Work and span of the submission on the setup prepared last.
+    /// Work and span of the submission on the setup prepared last, and its schedules, every fork charged with a burden.
     ///
     /// # Errors
     /// A [`Fault`] of the program.
-    pub fn cost(&mut self) -> Result<Option<Cost>> {
-        match self.ask(&Request::Cost)?.1 {
+    pub fn cost(&mut self, burden: Burden) -> Result<Option<Priced>> {
+        match self.ask(&Request::Cost { burden })?.1 {
             Answer::Cost(cost) => Ok(cost),
             other => Err(self.unexpected("cost", &other)),
         }
@@ -214,7 +211,7 @@ impl Workload {
             Request::Hello => "hello",
             Request::Prepare { .. } => "prepare",
             Request::Go => "go",
-            Request::Cost => "cost",
+            Request::Cost { .. } => "cost",
             Request::Quit => "quit",
         };
         self.receive(name)

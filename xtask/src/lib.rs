@@ -20,6 +20,7 @@ pub mod page;
 pub mod planted;
 pub mod process;
 pub mod results;
+pub mod scaling;
 pub mod screen;
 pub mod stage;
 pub mod study_sorts;

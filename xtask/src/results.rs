@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
-use lab::finding::Report;
+use lab::{finding::Report, par::Scheduled};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this runner writes, and the newest that it reads.
@@ -257,6 +257,37 @@ pub struct Span {
     pub forks: u64,
     /// Least parallelism (work over span) for full points.
     pub wanted: f64,
+    /// What a fork is charged in the burdened span and the schedule; absent where no burden was charged.
+    #[serde(default)]
+    pub burden: Option<Burden>,
+    /// How long it takes on so many processors, in units, by simulation; empty where it was not simulated.
+    #[serde(default)]
+    pub schedule: Vec<Scheduled>,
+    /// What most of the longest chain is; absent where no traced run told.
+    #[serde(default)]
+    pub place: Option<Place>,
+}
+
+/// What a fork costs that is stolen, on the machine of this result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Burden {
+    /// In cost units: `nanoseconds` over `nanoseconds_per_unit`.
+    pub units: u64,
+    /// From a fork to the first instruction of its stolen closure.
+    pub nanoseconds: u64,
+    /// How many steals that is the median of; 0 where none could be seen and the figure is assumed.
+    pub steals: usize,
+    /// What a unit takes: the run on one thread over the work.
+    pub nanoseconds_per_unit: f64,
+}
+
+/// A kind of work on the longest chain of a run on one thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// What the submission calls the span that it is done in.
+    pub name: String,
+    /// Its share of the chain's time.
+    pub share: f64,
 }
 
 /// Run times by contender and threads, from Criterion's raw samples.
@@ -290,6 +321,9 @@ pub struct TraceResult {
     pub subject: Subject,
     /// Threads of the run.
     pub threads: usize,
+    /// The longest chain of strands; absent where the run did not fork through `lab::par`.
+    #[serde(default)]
+    pub critical_path: Option<String>,
 }
 
 impl Results {

@@ -54,9 +54,10 @@ impl From<&Trace> for Timeline {
     /// The threads of a trace file. Threads without a name get their number; processes that share a name, or have none, get
     /// their process id beside it, as viewers show them.
     ///
-    /// A span with the argument `waits = true` is left out: whoever waits for another thread or process is idle.
+    /// A span with the argument `waits = true` is left out: whoever waits for another thread or process is idle. The row of
+    /// critical paths is no thread.
     fn from(trace: &Trace) -> Self {
-        let rows = trace.threads();
+        let rows: Vec<ThreadRow> = trace.threads().into_iter().filter(|row| !row.is_critical_path()).collect();
         let alone = |row: &ThreadRow| rows.iter().all(|other| other.pid == row.pid || other.process != row.process);
         let process = |row: &ThreadRow| match row.process.as_str() {
             "" => format!("process {}", row.pid),

@@ -1,4 +1,4 @@
-//! `run`, `trace`, `span` and `bench`: one instrument on one exercise.
+//! `run`, `trace` and `bench`: one instrument on one exercise.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -8,16 +8,16 @@ use lab::workload::{Setup, Spec};
 use super::{OnOne, Usage, code, code_for, find};
 use crate::{
     catalog::{Catalog, Exercise},
-    check::{Candidate, Checker, Purpose, SEED, on_how_many, printable, threads_for},
+    check::{Candidate, SEED, on_how_many, printable, threads_for},
     curves,
     driver::Workload,
     measure::median_interval,
-    results::{Evidence, Verdict},
+    results::Verdict,
     screen::{self, bold, faint, say, table},
     traced::traced_run,
 };
 
-fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
+pub(super) fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
     let exercise = find(catalog, &on.exercise)?;
     if !on.solution {
         return Ok(catalog.yours(exercise));
@@ -124,10 +124,13 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         Ok(trace) => trace,
         Err(error) => return Ok(failed(exercise, &error)),
     };
-    let rows = trace.threads();
+    let rows: Vec<_> = trace.threads().into_iter().filter(|row| !row.is_critical_path()).collect();
+    let path = trace.critical_paths().first().map(ToString::to_string);
     if json {
         let spans: usize = rows.iter().map(|row| row.slices.len()).sum();
-        screen::json(&serde_json::json!({ "exercise": exercise.path(), "file": out, "threads": rows.len(), "spans": spans }));
+        screen::json(&serde_json::json!({
+            "exercise": exercise.path(), "file": out, "threads": rows.len(), "spans": spans, "critical_path": path,
+        }));
         return Ok(code(true));
     }
     say(format!("{}: {}", bold(&exercise.name), out.display()));
@@ -142,41 +145,11 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     for line in table(&lines.collect::<Vec<_>>()) {
         say(line);
     }
+    if let Some(path) = path {
+        say(printable(&path));
+    }
     say(faint("open it in chrome://tracing or in Perfetto (drag and drop)"));
     Ok(code(true))
-}
-
-/// Work and span.
-pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
-    let own = candidate(catalog, on)?;
-    if own.exercise.about.span.is_none() {
-        return Err(Usage(format!("{} counts no work and span", own.exercise.name)).into());
-    }
-    let result = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict }.one(&own, "span", None)?;
-    let exit = code_for(result.verdict == Verdict::Fail, result.verdict != Verdict::Pass);
-    if json {
-        screen::json(&result);
-        return Ok(exit);
-    }
-    say(format!("{}: {}", bold(&own.exercise.name), printable(&result.summary)));
-    if let Some(Evidence::Span(span)) = &result.evidence {
-        let figure = |name: &str, value: String| vec![format!("  {name}"), value];
-        let per = |span_units: u64| span.work as f64 / span_units.max(1) as f64;
-        let lines = table(&[
-            figure("work", format!("{} {}", span.work, span.unit)),
-            figure("span", format!("{} {}", span.span, span.unit)),
-            figure("forks", span.forks.to_string()),
-            figure("parallelism", format!("{:.1}", per(span.span))),
-            figure("with a burden a fork", format!("{:.1}", per(span.burdened_span))),
-        ]);
-        for line in lines {
-            say(line);
-        }
-    }
-    for case in result.cases {
-        say(case.message.unwrap_or_default());
-    }
-    Ok(exit)
 }
 
 /// Criterion's groups of one exercise.

@@ -21,6 +21,7 @@ mod instruments;
 mod map;
 mod orderings;
 mod report;
+mod span;
 mod verify;
 
 /// The runner of Racecourse. Without a command it shows where you are and what comes next.
@@ -148,7 +149,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Hint { exercise }) => hint::hint(&catalog, &exercise, json),
         Some(Command::Run(on)) => instruments::run(&catalog, &on, json),
         Some(Command::Trace(on)) => instruments::trace(&catalog, &on, json),
-        Some(Command::Span(on)) => instruments::span(&catalog, &on, json),
+        Some(Command::Span(on)) => span::span(&catalog, &on, json),
         Some(Command::Bench(on)) => instruments::bench(&catalog, &on, json),
         Some(Command::Report { exercises, quick, out, render }) => {
             report::report(&catalog, &report::Options { exercises, quick, out, render, json })

@@ -174,8 +174,9 @@ fn traced(checker: &Checker<'_>, exercise: &Exercise, subject: Subject, program:
     let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
     let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
     let file = format!("traces/{}.json", exercise.name);
-    traced_run(program, exercise, setup, &out.join(&file))?;
-    Ok(TraceResult { file, subject, threads: setup.threads })
+    let trace = traced_run(program, exercise, setup, &out.join(&file))?;
+    let critical_path = trace.critical_paths().first().map(ToString::to_string);
+    Ok(TraceResult { file, subject, threads: setup.threads, critical_path })
 }
 
 fn benched(
@@ -224,7 +225,7 @@ fn remove_old(charts: &Path, drawn: impl Fn(&str) -> bool) -> Result<()> {
     let Ok(entries) = fs::read_dir(charts) else { return Ok(()) };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if ["-speedup.svg", "-timeline.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
+        if ["-speedup.svg", "-parallelism.svg", "-timeline.svg"].iter().any(|end| name.ends_with(end)) && !drawn(name) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}, a chart of an earlier report", path.display()))?;
         }
     }
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn only_charts_of_an_earlier_report_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "mine.svg", "notes.txt"] {
+        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "b-parallelism.svg", "mine.svg", "notes.txt"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         remove_old(folder.path(), |name| name == "a-speedup.svg").unwrap();

@@ -49,7 +49,7 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
         missing(page, "Nobody's work was checked in this report.", &format!("cargo xtask check {name}"), "checks yours");
     }
     for subject in subjects {
-        checks(page, subject, axis, &id);
+        checks(page, path, subject, axis, &id);
     }
     traced(page, path, trace.as_ref(), timeline, axis);
     let spans = subjects.iter().flat_map(|subject| &subject.checks).any(|check| check.check == "span");
@@ -125,7 +125,7 @@ fn runs(time: &Time) -> String {
     }
 }
 
-fn checks(page: &mut String, subject: &SubjectResult, axis: Axis, id: &str) {
+fn checks(page: &mut String, path: &str, subject: &SubjectResult, axis: Axis, id: &str) {
     let whose = capital(&subject.subject.to_string());
     writeln!(page, "<h3>{whose} {}</h3>", points_of(subject.points, subject.max_points)).expect(TAKES);
     if subject.checks.is_empty() {
@@ -139,7 +139,7 @@ fn checks(page: &mut String, subject: &SubjectResult, axis: Axis, id: &str) {
         failures(page, check, &format!("{id}-{}-{i}", subject.subject));
     }
     for (i, check) in subject.checks.iter().enumerate() {
-        evidence::of(page, check, subject.subject, axis, &format!("{id}-{}-{i}", subject.subject));
+        evidence::of(page, path, check, subject.subject, axis, &format!("{id}-{}-{i}", subject.subject));
     }
 }
 
@@ -225,6 +225,9 @@ fn traced(page: &mut String, path: &str, trace: Option<&TraceResult>, timeline: 
         }
         _ if timeline.is_none() => missing(page, "The trace could not be read.", &make, "makes a new one"),
         _ => missing(page, "The trace holds no span of any length.", &make, "makes a new one"),
+    }
+    if let Some(path) = &trace.critical_path {
+        writeln!(page, "<p class=\"note\">{}.</p>", escape(&capital(path))).expect(TAKES);
     }
     let file = match beside(&trace.file) {
         Some(target) => format!("<a href=\"{target}\">{}</a>", escape(&trace.file)),

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 
 use lab::{
     finding::{Failure, WIDTH},
+    par::{PROCESSORS, Scheduled},
     workload::Axis,
 };
 use serde_json::json;
 use xtask::{
     chart::timeline::{Row, Slice, Timeline},
     results::{
-        CaseResult, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Machine, Pair, Point, Record, Results, Span,
-        Speed, Subject, SubjectResult, TraceResult, Verdict,
+        Burden, CaseResult, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Machine, Pair, Place, Point, Record,
+        Results, Span, Speed, Subject, SubjectResult, TraceResult, Verdict,
     },
 };
 
@@ -138,6 +139,11 @@ fn span(verdict: Verdict, points: (f64, f64), summary: &str, span: u64) -> Check
         burdened_span: span * 3,
         forks: 4_094,
         wanted: 100.0,
+        burden: Some(Burden { units: 1_200, nanoseconds: 9_400, steals: 300, nanoseconds_per_unit: 7.8 }),
+        schedule: PROCESSORS
+            .map(|processors| Scheduled { processors, units: 9_437_184 / processors as u64 + span - span / processors as u64 })
+            .into(),
+        place: Some(Place { name: "merge".into(), share: 0.87 }),
     };
     CheckResult { evidence: Some(Evidence::Span(evidence)), seconds: 0.21, ..check("span", verdict, points, summary, vec![]) }
 }
@@ -263,7 +269,12 @@ fn process_pool(cores: usize) -> ExerciseResult {
                 ("reference".into(), points(15, &scaled(0.431, 0.05, cores, &places(cores)))),
             ]),
         }),
-        trace: Some(TraceResult { file: "traces/process_pool.json".into(), subject: Subject::Reference, threads: 2 }),
+        trace: Some(TraceResult {
+            file: "traces/process_pool.json".into(),
+            subject: Subject::Reference,
+            threads: 2,
+            critical_path: None,
+        }),
         notes: Vec::new(),
     }
 }
@@ -338,7 +349,7 @@ fn crawler() -> ExerciseResult {
                 ("reqwest + tokio".into(), points(10, &flights(2.62, 0.045))),
             ]),
         }),
-        trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8 }),
+        trace: Some(TraceResult { file: "traces/crawler.json".into(), subject: Subject::Yours, threads: 8, critical_path: None }),
         notes: Vec::new(),
     }
 }
@@ -396,7 +407,12 @@ fn merge_sort(cores: usize) -> ExerciseResult {
                 ("yours".into(), points(15, &scaled(0.191, 0.22, cores, &places))),
             ]),
         }),
-        trace: Some(TraceResult { file: "traces/merge_sort.json".into(), subject: Subject::Yours, threads: 2 }),
+        trace: Some(TraceResult {
+            file: "traces/merge_sort.json".into(),
+            subject: Subject::Yours,
+            threads: 2,
+            critical_path: None,
+        }),
         notes: Vec::new(),
     }
 }
