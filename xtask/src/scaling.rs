@@ -101,7 +101,7 @@ impl Span {
                 )),
             ),
             Limit::Burden => format!(
-                "too little work for each fork limits it: {} forks, one in {} {unit}; with the price of their steals, the longest chain is {:.1} times as long",
+                "too little work for each fork limits it, at this size: {} forks, one in {} {unit}; with the price of their steals, the longest chain is {:.1} times as long",
                 self.forks,
                 self.work / self.forks.max(1),
                 over(self.burdened_span, self.span),

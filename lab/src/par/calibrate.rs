@@ -1,6 +1,8 @@
 //! What a steal costs on this machine: from a fork to the first instruction of its stolen closure.
 
 use std::{
+    cell::Cell,
+    fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -16,8 +18,10 @@ const LEAST: usize = 30;
 const PAUSE: Duration = Duration::from_micros(200);
 /// How long a steal is waited for; a busy machine may never give the thief a core.
 const PATIENCE: Duration = Duration::from_millis(5);
+/// Whoever waited so long for a core during a round was kept from it by something else, and the round says nothing.
+const WAITED: Duration = Duration::from_micros(100);
 /// All rounds together take no longer.
-const LIMIT: Duration = Duration::from_secs(1);
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// What a steal costs where none can be seen: some ten microseconds, as on most machines whose thieves sleep.
 pub const ASSUMED_NANOSECONDS: u64 = 10_000;
@@ -36,10 +40,10 @@ pub struct Steal {
 ///
 /// The thief may have gone to sleep: the forking worker works on its own for longer than rayon's workers look around before
 /// they do. That is the state of a worker for which there was nothing to do so far, as there is at the forks that decide about
-/// a speedup, the first ones and those after a serial stretch; a thief that is just awake is some times faster. A busy machine
-/// makes it dearer, since the thief then waits for a core; the median forgives that to less than half of the rounds.
+/// a speedup, the first ones and those after a serial stretch; a thief that is just awake is some times faster.
 ///
-/// On one core, or where hardly any closure is stolen, nothing is measured and ten microseconds are assumed.
+/// On a busy machine a thief waits for a core, which is no part of a steal. Where the system tells how long (schedstat), such
+/// rounds do not count. On one core, or where hardly any round counts, ten microseconds are assumed.
 #[must_use]
 pub fn steal() -> Steal {
     let mut seen = if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) { steals() } else { Vec::new() };
@@ -58,19 +62,35 @@ fn steals() -> Vec<u64> {
     pool.install(rounds)
 }
 
-/// Forks and waits for the thief; `None` where nobody came.
+/// Forks and waits for the thief; `None` where nobody came, or one of the two had to wait for a core.
 fn one_steal() -> Option<u64> {
-    let started = AtomicBool::new(false);
     spin_until(PAUSE, || false);
+    let started = AtomicBool::new(false);
+    let waited = waited_for_a_core();
     let forked = Instant::now();
     let first = |_: rayon::FnContext| spin_until(PATIENCE, || started.load(Ordering::Relaxed));
     let second = |context: rayon::FnContext| {
         let arrived = Instant::now();
         started.store(true, Ordering::Relaxed);
-        context.migrated().then(|| arrived.duration_since(forked))
+        (context.migrated() && !thief_was_kept_away()).then(|| arrived.duration_since(forked))
     };
     let ((), taken) = rayon::join_context(first, second);
-    taken.map(|taken| u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX))
+    let taken = taken.filter(|_| waited_for_a_core().saturating_sub(waited) < WAITED)?;
+    u64::try_from(taken.as_nanos()).ok()
+}
+
+/// Whether this worker has waited for a core since it was last asked.
+fn thief_was_kept_away() -> bool {
+    thread_local! { static BEFORE: Cell<Duration> = const { Cell::new(Duration::ZERO) } }
+    let now = waited_for_a_core();
+    now.saturating_sub(BEFORE.replace(now)) >= WAITED
+}
+
+/// How long this thread has been ready to run and had no core, so far; nothing where the system does not tell.
+fn waited_for_a_core() -> Duration {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = told.split_whitespace().nth(1).and_then(|field| field.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
 fn spin_until(most: Duration, stop: impl Fn() -> bool) {

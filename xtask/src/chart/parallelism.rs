@@ -100,13 +100,15 @@ struct Picture {
 
 impl Picture {
     fn new(predicted: Vec<Predicted>, layout: Layout) -> Self {
-        let (side, names) = if layout == Layout::Wide { (20.0, 150.0) } else { (12.0, 112.0) };
+        let side = if layout == Layout::Wide { 20.0 } else { 12.0 };
         let last = predicted.last().map_or(1, |last| last.processors);
         let lowest = predicted.iter().flat_map(|p| [p.simulated, p.at_least]).fold(1.0, f64::min);
         // Whatever is that slow lies on the floor: the picture is of speedups.
         let range = (lowest.log2().max(-4.0), (last as f64).log2());
         let left = side + text::width("0.0625\u{d7}", SMALL, false) + 8.0;
-        let right = layout.width() - side - names;
+        let names = predicted.last().map_or_else(Vec::new, |last| names(last, layout));
+        let widest = names.iter().map(|name| text::width(&name.words, LABEL, name.bold)).fold(0.0, f64::max);
+        let right = layout.width() - side - widest - 20.0;
         Self { predicted, layout, side, left, right, top: 0.0, bottom: 0.0, range, canvas: Canvas::default() }
     }
 
@@ -204,24 +206,39 @@ impl Picture {
         }
     }
 
-    /// Each line's name at its end, with its value, moved apart where they would touch.
+    /// Each line's name at its end, moved apart where they would touch.
     fn names(&mut self) {
-        let Some(last) = self.predicted.last().copied() else { return };
-        let ideal = last.processors as f64;
-        let mut names = vec![("ideal", ideal, Role::Guide, false), ("simulated", last.simulated, Role::REFERENCE, true)];
-        if last.at_most < 0.98 * ideal {
-            names.push(("at most", last.at_most, Role::Ink, false));
-        }
-        names.push(("burdened bound", last.at_least, Role::Ink, false));
-        let wanted: Vec<f64> = names.iter().map(|(_, value, ..)| self.y(*value)).collect();
+        let names = self.predicted.last().map_or_else(Vec::new, |last| names(last, self.layout));
+        let wanted: Vec<f64> = names.iter().map(|name| self.y(name.end)).collect();
         let places = plot::spread(&wanted, LINE, self.top, self.bottom);
-        for ((name, value, role, bold), (from, to)) in names.into_iter().zip(wanted.into_iter().zip(places)) {
+        for (Name { words, role, bold, .. }, (from, to)) in names.into_iter().zip(wanted.into_iter().zip(places)) {
             if (from - to).abs() > 1.0 {
                 let leader = format!("M{} {}L{} {}", short(self.right + 6.0), short(from), short(self.right + 14.0), short(to));
                 self.canvas.shape(&leader, &format!("fill=\"none\" {} stroke-width=\"0.75\"", role.stroke()));
             }
-            let words = format!("{name} {}", number::times(value));
             self.canvas.text(&words, (self.right + 18.0, to), LABEL, bold, role, "start");
         }
     }
+}
+
+/// What stands at the end of a line.
+struct Name {
+    words: String,
+    /// Where the line ends.
+    end: f64,
+    role: Role,
+    bold: bool,
+}
+
+/// The lines by name, with their values at the last place.
+fn names(last: &Predicted, layout: Layout) -> Vec<Name> {
+    let name = |name: &str, end, role, bold| Name { words: format!("{name} {}", number::times(end)), end, role, bold };
+    let ideal = last.processors as f64;
+    let mut names = vec![name("ideal", ideal, Role::Guide, false), name("simulated", last.simulated, Role::REFERENCE, true)];
+    if last.at_most < 0.98 * ideal {
+        names.push(name("at most", last.at_most, Role::Ink, false));
+    }
+    let bound = if layout == Layout::Wide { "burdened bound" } else { "burdened" };
+    names.push(name(bound, last.at_least, Role::Ink, false));
+    names
 }

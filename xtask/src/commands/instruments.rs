@@ -138,7 +138,8 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let end = rows.iter().flat_map(|row| &row.slices).map(|slice| slice.end_us).fold(0.0, f64::max);
     let lines = rows.iter().map(|row| {
         // Slices of depth 0 do not overlap.
-        let busy: f64 = row.slices.iter().filter(|slice| slice.depth == 0).map(|slice| slice.end_us - slice.start_us).sum();
+        let outermost = row.slices.iter().filter(|slice| slice.depth == 0);
+        let busy = outermost.fold(0.0, |sum, slice| sum + slice.end_us - slice.start_us);
         let share = if end > start { format!("{:.0} % in spans", 100.0 * busy / (end - start)) } else { "no spans".into() };
         vec![format!("  {} {}", row.process, row.pid), row.thread.clone(), format!("{} spans", row.slices.len()), share]
     });
