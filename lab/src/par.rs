@@ -45,6 +45,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::trace;
 use graph::Step;
 use tape::{Archive, Hole, Paused, Tape};
 
@@ -56,7 +57,7 @@ mod tape;
 
 pub use calibrate::{Steal, steal};
 pub use critical::Clocked;
-pub use graph::Graph;
+pub use graph::{Graph, Link};
 pub use schedule::{PROCESSORS, Scheduled};
 pub use tape::Moment;
 
@@ -147,6 +148,18 @@ thread_local! {
     static FRAME: Cell<Option<Frame>> = const { Cell::new(None) };
 }
 
+/// Whether this thread runs a strand whose graph is kept.
+pub(crate) fn records() -> bool {
+    FRAME.get().is_some_and(|frame| frame.records)
+}
+
+/// This strand, whose graph is kept, enters a span (its name) or leaves one.
+pub(crate) fn span(name: Option<&'static str>) {
+    if records() {
+        tape::span(name);
+    }
+}
+
 /// Puts back, when dropped, the frame that stood before: also when a panic unwinds.
 struct Restore(Option<Frame>);
 
@@ -207,9 +220,11 @@ pub fn measure<R>(burden: u64, f: impl FnOnce() -> R) -> (R, Cost) {
 /// Runs `f` and keeps its graph, from which the cost at any burden and the time on any number of processors follow; `None`
 /// where it has more than some ten million forks, which is more than fits well into memory.
 ///
-/// Costs as much again as [`measure`], and 50 bytes or less for a fork. The cost that comes with it is without a burden.
+/// Costs as much again as [`measure`], and 50 bytes or less for a fork. The cost that comes with it is without a burden. The
+/// graph knows which [`span!`](crate::span) each strand was in, unless the process has a `tracing` subscriber of its own.
 /// One `record` inside another counts for both, as [`measure`] does.
 pub fn record<R>(f: impl FnOnce() -> R) -> (R, Cost, Option<Graph>) {
+    trace::listen_to_spans();
     let outer = FRAME.get();
     let start = Frame { burden: 0, records: true, ..outer.unwrap_or_default() };
     let archive = Archive::of_units();
@@ -222,13 +237,13 @@ pub fn record<R>(f: impl FnOnce() -> R) -> (R, Cost, Option<Graph>) {
         FRAME.set(Some(Frame { burden: outer.burden, records: outer.records, ..end }));
     }
     if let (Some(around), Some(graph)) = (&mut around, &graph) {
-        around.write(|outer| outer.take_in(graph.inside(scopes)));
+        around.write(|outer| outer.take_in_graph(graph));
     }
     (result, end.since(&start), graph)
 }
 
 /// Runs `f` and keeps when each of its strands ran, on which thread: for the critical path of a traced run.
-pub(crate) fn record_moments<R>(f: impl FnOnce() -> R) -> (R, Option<Clocked>) {
+pub fn record_moments<R>(f: impl FnOnce() -> R) -> (R, Option<Clocked>) {
     let archive = Archive::of_moments();
     let start = Frame { records: true, ..Frame::default() };
     let ((result, words), _) = run_in(start, || tape::run_on(Tape::new(&archive, 0), f));

@@ -111,11 +111,11 @@ impl Counted {
     /// With a burden on every fork, and scheduled.
     fn priced(&self, burden: Burden) -> Priced {
         let Some(graph) = &self.graph else {
-            return Priced { cost: self.cost, burden: None, schedule: Vec::new() };
+            return Priced { cost: self.cost, burden: None, schedule: Vec::new(), chain: Vec::new() };
         };
         let units = burden.in_units(self.cost.work);
         let schedule = graph.schedule(&par::PROCESSORS, units);
-        Priced { cost: graph.cost(units), burden: Some(units), schedule }
+        Priced { cost: graph.cost(units), burden: Some(units), schedule, chain: graph.longest_chain() }
     }
 }
 
@@ -166,6 +166,9 @@ pub struct Priced {
     /// How long it takes on so many processors, each steal charged with the burden; empty where nothing was scheduled.
     #[serde(default)]
     pub schedule: Vec<par::Scheduled>,
+    /// What the longest chain consists of, the most first; without a burden.
+    #[serde(default)]
+    pub chain: Vec<par::Link>,
 }
 
 /// An exercise as a measurable program.

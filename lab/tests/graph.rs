@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use lab::par::{Cost, Graph, PROCESSORS, Pool, Scope, for_each, join, measure, record, scope, steal, tick};
+use lab::par::{Cost, Graph, Link, PROCESSORS, Pool, Scope, for_each, join, measure, record, scope, steal, tick};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
@@ -265,4 +265,49 @@ fn a_steal_takes_some_time_or_is_assumed_to() {
     // A fork that nobody steals takes tens of nanoseconds; no thief is awake, and here, within so few.
     assert!(steal.nanoseconds >= 50, "{steal:?}");
     assert!(steal.seen == 0 || steal.seen >= 30, "{steal:?}");
+}
+
+#[test]
+fn the_longest_chain_is_told_by_the_names_of_its_spans() {
+    let program = || {
+        tick(1);
+        {
+            let _outer = lab::span!("outer");
+            tick(2);
+            // The right side is longer; what it does in no span of its own is done in the one around the fork.
+            join(
+                || {
+                    let _left = lab::span!("left");
+                    tick(40);
+                },
+                || {
+                    tick(8);
+                    for units in [16, 32] {
+                        let _right = lab::span!("right");
+                        tick(units);
+                    }
+                },
+            );
+            tick(4);
+        }
+        scope(|s| {
+            s.spawn(|_| {
+                let _job = lab::span!("job");
+                tick(64);
+            });
+            tick(63);
+        });
+    };
+    let named = |name: &str, units, longest| Link { name: Some(name.into()), units, longest };
+    let alone = Link { name: None, units: 1, longest: 1 };
+    let expected = [named("job", 64, 64), named("right", 48, 32), named("outer", 14, 8), alone];
+    for threads in 1..=3 {
+        let pool = Pool::new(threads);
+        let first = pool.install(|| recorded(program));
+        for _ in 0..20 {
+            let graph = pool.install(|| recorded(program));
+            assert_eq!(graph.longest_chain(), expected, "at {threads} threads");
+            assert!(graph == first, "another graph at {threads} threads");
+        }
+    }
 }

@@ -263,7 +263,7 @@ pub struct Span {
     /// How long it takes on so many processors, in units, by simulation; empty where it was not simulated.
     #[serde(default)]
     pub schedule: Vec<Scheduled>,
-    /// What most of the longest chain is; absent where no traced run told.
+    /// What most of the longest chain is; absent where it is not known.
     #[serde(default)]
     pub place: Option<Place>,
 }
@@ -281,13 +281,15 @@ pub struct Burden {
     pub nanoseconds_per_unit: f64,
 }
 
-/// A kind of work on the longest chain of a run on one thread.
+/// A kind of work on the longest chain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// What the submission calls the span that it is done in.
-    pub name: String,
-    /// Its share of the chain's time.
+    /// What the submission calls the span that it is done in; absent for what is in none.
+    pub name: Option<String>,
+    /// Its share of the chain.
     pub share: f64,
+    /// The share of the most of it in one piece, without a fork in between.
+    pub longest: f64,
 }
 
 /// Run times by contender and threads, from Criterion's raw samples.

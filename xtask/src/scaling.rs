@@ -4,7 +4,7 @@ use lab::par::Scheduled;
 
 use crate::{
     chart::number,
-    results::{Burden, Span},
+    results::{Burden, Place, Span},
 };
 
 /// The numbers of processors that a table shows.
@@ -94,11 +94,7 @@ impl Span {
                 self.span,
                 self.work,
                 self.parallelism(),
-                self.place.as_ref().map_or_else(String::new, |place| format!(
-                    "; by the clock, {:.0} % of that chain is {}",
-                    place.share * 100.0,
-                    place.name
-                )),
+                self.place.as_ref().map_or_else(String::new, |place| format!("; {}", place.in_words("that chain"))),
             ),
             Limit::Burden => format!(
                 "too little work for each fork limits it, at this size: {} forks, one in {} {unit}; with the price of their steals, the longest chain is {:.1} times as long",
@@ -124,6 +120,14 @@ impl Burden {
             steals => format!("the median of {steals} steals"),
         };
         format!("{} {unit}: {time}, {source}, at {nanoseconds_per_unit:.2} ns a unit", number::count(*units))
+    }
+}
+
+impl Place {
+    /// `87 % of that chain is merge, 50 % in one piece`.
+    pub fn in_words(&self, chain: &str) -> String {
+        let name = self.name.as_deref().unwrap_or("outside any span");
+        format!("{} of {chain} is {name}, {} in one piece", number::percent(self.share), number::percent(self.longest))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The critical path of a run by the clock: the longest chain of strands of which each had to wait for the one before it.
 
 use super::{
-    graph::{Graph, longest},
+    graph::{Graph, NOTHING, longer, longest},
     tape::Moment,
 };
 
@@ -12,9 +12,6 @@ pub struct Clocked {
     /// By the numbers that stand in the graph for units.
     pub(super) moments: Vec<Moment>,
 }
-
-/// No strand before this one.
-const NOTHING: usize = usize::MAX;
 
 impl Clocked {
     /// Whether the run forked at all through [`lab::par`](super).
@@ -43,8 +40,7 @@ impl Clocked {
             before[at] = last;
             (length + self.moments[at].nanoseconds(), at)
         };
-        let later = |a: (u64, usize), b: (u64, usize)| if b.0 > a.0 { b } else { a };
-        let (_, mut at) = longest(self.graph.steps(), (0, NOTHING), strand, |here| here, later);
+        let (_, mut at) = longest(self.graph.steps(), (0, NOTHING), strand, |here| here, longer);
         let mut path = Vec::new();
         while let Some(moment) = self.moments.get(at) {
             path.push(*moment);

@@ -4,6 +4,8 @@
 //! recursion could overflow a stack on, 48 bytes for a fork of two leaves. A spawn stands where it was spawned, with its job
 //! between its brackets, and says at the end of which scope it must have ended.
 
+use serde::{Deserialize, Serialize};
+
 use super::Cost;
 
 const TAG_BITS: u32 = 4;
@@ -29,6 +31,10 @@ pub(super) enum Step {
     Spawn(usize),
     /// The innermost open job has ended; of the same scope.
     SpawnEnd(usize),
+    /// A span begins, by the number of its name.
+    Enter(usize),
+    /// The innermost open span has ended.
+    Exit,
     /// While recording: what a part of that number says stands here.
     Part(usize),
 }
@@ -44,7 +50,9 @@ impl Step {
             Self::ScopeEnd => (5, 0),
             Self::Spawn(scope) => (6, scope as u64),
             Self::SpawnEnd(scope) => (7, scope as u64),
-            Self::Part(part) => (8, part as u64),
+            Self::Enter(label) => (8, label as u64),
+            Self::Exit => (9, 0),
+            Self::Part(part) => (10, part as u64),
         };
         number.min(MOST) << TAG_BITS | tag
     }
@@ -62,6 +70,8 @@ impl Step {
             5 => Self::ScopeEnd,
             6 => Self::Spawn(index),
             7 => Self::SpawnEnd(index),
+            8 => Self::Enter(index),
+            9 => Self::Exit,
             _ => Self::Part(index),
         }
     }
@@ -73,22 +83,40 @@ impl Step {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Graph {
     words: Vec<u64>,
+    /// The names of its spans.
+    labels: Vec<&'static str>,
+}
+
+/// How much of the longest chain was done in spans of one name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Absent for what is in no span.
+    pub name: Option<String>,
+    /// All of it together.
+    pub units: u64,
+    /// The most of it in one piece, without a fork in between.
+    pub longest: u64,
 }
 
 impl Graph {
-    pub(super) fn new(words: Vec<u64>) -> Self {
-        Self { words }
+    pub(super) fn new(words: Vec<u64>, labels: Vec<&'static str>) -> Self {
+        Self { words, labels }
+    }
+
+    pub(super) fn labels(&self) -> &[&'static str] {
+        &self.labels
     }
 
     pub(super) fn words(&self) -> &[u64] {
         &self.words
     }
 
-    /// The same computation as part of a larger one, inside so many scopes of that.
-    pub(super) fn inside(&self, scopes: usize) -> Vec<u64> {
+    /// The same computation as part of a larger one, inside so many scopes of that, where its labels have these numbers.
+    pub(super) fn inside(&self, scopes: usize, labels: &[usize]) -> Vec<u64> {
         let inside = |step| match step {
             Step::Spawn(scope) => Step::Spawn(scope + scopes),
             Step::SpawnEnd(scope) => Step::SpawnEnd(scope + scopes),
+            Step::Enter(label) => Step::Enter(labels[label]),
             step => step,
         };
         self.steps().map(|step| inside(step).word()).collect()
@@ -125,6 +153,67 @@ impl Graph {
         );
         Cost { work, span: end[0], burdened_span: end[1], forks }
     }
+}
+
+impl Graph {
+    /// What the longest chain consists of, by the names of spans, the most first. A strand of a child that opened no span of
+    /// its own counts for the span around its fork.
+    #[must_use]
+    pub fn longest_chain(&self) -> Vec<Link> {
+        let strands = self.labelled();
+        // For each strand the one before it on its longest path.
+        let mut before = vec![NOTHING; strands.len()];
+        let mut number = 0;
+        let strand = |(length, last): (u64, usize), units: u64| {
+            before[number] = last;
+            number += 1;
+            (length + units, number - 1)
+        };
+        let (_, mut at) = longest(self.steps(), (0, NOTHING), strand, |here| here, longer);
+        let mut links: Vec<Link> = Vec::new();
+        while let Some(&(label, units)) = strands.get(at) {
+            let name = label.map(|label| self.labels[label]);
+            match links.iter_mut().find(|link| link.name.as_deref() == name) {
+                Some(link) => (link.units, link.longest) = (link.units + units, link.longest.max(units)),
+                None => links.push(Link { name: name.map(str::to_owned), units, longest: units }),
+            }
+            at = before[at];
+        }
+        links.sort_by(|a, b| b.units.cmp(&a.units).then_with(|| a.name.cmp(&b.name)));
+        links
+    }
+
+    /// Each strand with the innermost span that is open around it.
+    fn labelled(&self) -> Vec<(Option<usize>, u64)> {
+        let mut open: Vec<usize> = Vec::new();
+        // How many were open where the children of a fork began: whatever a child leaves open ends with it.
+        let mut heights: Vec<usize> = Vec::new();
+        let mut strands = Vec::new();
+        for step in self.steps() {
+            match step {
+                Step::Strand(units) => strands.push((open.last().copied(), units)),
+                Step::Enter(label) => open.push(label),
+                Step::Exit => {
+                    if heights.last().is_none_or(|height| open.len() > *height) {
+                        open.pop();
+                    }
+                }
+                Step::Fork | Step::Spawn(_) => heights.push(open.len()),
+                Step::Other => open.truncate(heights.last().copied().unwrap_or(0)),
+                Step::Join | Step::SpawnEnd(_) => open.truncate(heights.pop().unwrap_or(0)),
+                Step::Scope | Step::ScopeEnd | Step::Part(_) => {}
+            }
+        }
+        strands
+    }
+}
+
+/// No strand before this one.
+pub(super) const NOTHING: usize = usize::MAX;
+
+/// The longer of two paths, each with its last strand; the first of two that are as long.
+pub(super) fn longer(a: (u64, usize), b: (u64, usize)) -> (u64, usize) {
+    if b.0 > a.0 { b } else { a }
 }
 
 /// Walks a graph with a value that every path carries: what it is after a strand, what it is for the children of a fork,
@@ -169,7 +258,7 @@ pub(super) fn longest<V: Copy>(
                 *jobs = Some(jobs.map_or(here, |jobs| meet(jobs, here)));
                 here = open.pop().unwrap_or(here);
             }
-            Step::Part(_) => {}
+            Step::Enter(_) | Step::Exit | Step::Part(_) => {}
         }
     }
     scopes.into_iter().flatten().fold(here, meet)

@@ -85,7 +85,7 @@ impl<'a> Plan<'a> {
                         partner[job] = place;
                     }
                 }
-                Step::Strand(_) | Step::Part(_) => {}
+                Step::Strand(_) | Step::Enter(_) | Step::Exit | Step::Part(_) => {}
             }
         }
         Self { words: graph.words(), partner }
@@ -186,7 +186,7 @@ impl<'a> Machine<'a> {
                 },
                 Step::SpawnEnd(_) => self.arrive(self.plan.partner[place], self.plan.partner[place]),
                 Step::ScopeEnd => self.arrive(place, place),
-                Step::Scope | Step::Part(_) => Some(place + 1),
+                Step::Scope | Step::Enter(_) | Step::Exit | Step::Part(_) => Some(place + 1),
             };
             match next.or_else(|| self.take_own(processor)) {
                 Some(next) if next < self.plan.len() => place = next,

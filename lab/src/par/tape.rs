@@ -52,6 +52,8 @@ pub(super) struct Archive {
     words: AtomicUsize,
     /// Of a recording by the clock: when each piece of a strand ran. A mutex, because strands end on any thread.
     moments: Option<Mutex<Vec<Moment>>>,
+    /// The names of spans, in the order in which they came. A mutex, because any strand may open one.
+    labels: Mutex<Vec<&'static str>>,
 }
 
 impl Archive {
@@ -83,6 +85,15 @@ impl Archive {
         }
     }
 
+    /// The number of a span's name.
+    pub(super) fn label(&self, name: &'static str) -> usize {
+        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        labels.iter().position(|label| *label == name).unwrap_or_else(|| {
+            labels.push(name);
+            labels.len() - 1
+        })
+    }
+
     /// The times of all pieces of strands, by their numbers.
     pub(super) fn take_moments(&self) -> Vec<Moment> {
         let Some(moments) = &self.moments else { return Vec::new() };
@@ -97,6 +108,9 @@ impl Archive {
         }
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut whole = Vec::with_capacity(words.len() + self.words.load(Ordering::Relaxed));
+        // Names are numbered anew as they come in the graph, and not as they came in time.
+        let names = mem::take(&mut *self.labels.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut labels: Vec<&'static str> = Vec::new();
         let mut open = vec![words.into_boxed_slice().into_iter()];
         while let Some(words) = open.last_mut() {
             let Some(word) = words.next() else {
@@ -108,11 +122,18 @@ impl Archive {
                 Step::Part(part) => open.push(mem::take(&mut parts[part]).into_iter()),
                 Step::Spawn(scope) => whole.push(Step::Spawn(scope.saturating_sub(base)).word()),
                 Step::SpawnEnd(scope) => whole.push(Step::SpawnEnd(scope.saturating_sub(base)).word()),
+                Step::Enter(label) => {
+                    let label = labels.iter().position(|known| *known == names[label]).unwrap_or_else(|| {
+                        labels.push(names[label]);
+                        labels.len() - 1
+                    });
+                    whole.push(Step::Enter(label).word());
+                }
                 _ => whole.push(word),
             }
         }
         whole.shrink_to_fit();
-        Some(Graph::new(whole))
+        Some(Graph::new(whole, labels))
     }
 }
 
@@ -167,6 +188,12 @@ impl Tape {
 
     pub(super) fn push(&mut self, step: Step) {
         self.words.push(step.word());
+    }
+
+    /// Takes in the graph of a recording inside this one.
+    pub(super) fn take_in_graph(&mut self, graph: &Graph) {
+        let labels: Vec<usize> = graph.labels().iter().map(|name| self.archive.label(name)).collect();
+        self.take_in(graph.inside(self.scopes, &labels));
     }
 
     /// Takes in the tape of a child that has ended.
@@ -247,6 +274,17 @@ impl Drop for Paused {
             TAPE.set(Some(tape));
         }
     }
+}
+
+/// Says on this thread's tape, where units are recorded, that the strand enters a span (its name) or leaves one.
+pub(super) fn span(name: Option<&'static str>) {
+    let mut paused = Paused::begin();
+    paused.write(|tape| {
+        if tape.archive.moments.is_none() {
+            let step = name.map_or(Step::Exit, |name| Step::Enter(tape.archive.label(name)));
+            tape.push(step);
+        }
+    });
 }
 
 /// A hole in a parent's tape, for the tape of a spawned job.

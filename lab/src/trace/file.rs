@@ -162,15 +162,6 @@ impl CriticalPath {
         self.stretches.iter().map(|stretch| stretch.end_us - stretch.start_us).sum()
     }
 
-    /// The name that most of it bears, and for how many microseconds.
-    pub fn longest_by_name(&self) -> Option<(String, f64)> {
-        let mut names: BTreeMap<&str, f64> = BTreeMap::new();
-        for stretch in &self.stretches {
-            *names.entry(&stretch.name).or_default() += stretch.end_us - stretch.start_us;
-        }
-        names.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, time)| (name.to_owned(), time))
-    }
-
     /// The longest stretch; the first of several.
     pub fn longest(&self) -> Option<&Slice> {
         let length = |slice: &Slice| slice.end_us - slice.start_us;

@@ -57,7 +57,7 @@ fn finding(path: &str, subject: Subject, span: &Span) -> Option<String> {
         Limit::Span => {
             let most = number::times(span.parallelism());
             let why = match &span.place {
-                Some(place) => format!("{} of its longest chain is {}", number::percent(place.share), place.name),
+                Some(place) => place.in_words("its longest chain"),
                 None => format!("its longest chain is {} of all its work", number::percent(1.0 / span.parallelism())),
             };
             format!("{who} gets no more than {most} as fast on any number of cores: {why}")
@@ -232,7 +232,7 @@ struct Name {
 
 /// The lines by name, with their values at the last place.
 fn names(last: &Predicted, layout: Layout) -> Vec<Name> {
-    let name = |name: &str, end, role, bold| Name { words: format!("{name} {}", number::times(end)), end, role, bold };
+    let name = |name: &str, end: f64, role, bold| Name { words: format!("{name} {}", number::times(end)), end, role, bold };
     let ideal = last.processors as f64;
     let mut names = vec![name("ideal", ideal, Role::Guide, false), name("simulated", last.simulated, Role::REFERENCE, true)];
     if last.at_most < 0.98 * ideal {

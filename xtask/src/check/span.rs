@@ -1,28 +1,21 @@
 //! The check `span`: work and span of a submission, counted, and what that comes to on many processors.
 
 use std::{
-    fs,
     path::Path,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use lab::{
-    par,
+    par::{self, Link},
     workload::{Burden, Setup},
 };
 
 use super::{Candidate, CheckResult, Checker, Evidence, Exercise, Verdict, Workload, ended, fault, not_compiled};
-use crate::{
-    results::{self, Place, Span},
-    traced::traced_run,
-};
+use crate::results::{self, Place, Span};
 
 /// Runs on one thread, of which the fastest gives the time of a unit: whatever else the machine does only adds to a run.
 const RUNS: usize = 3;
-
-/// Where more forks are made, a trace may hold a span for each of them, which nobody waits for.
-const MOST_TRACED_FORKS: u64 = 100_000;
 
 impl Checker<'_> {
     /// Makes the check. Points are by work over span, which are the same on every machine; the burden, and the schedule that
@@ -34,12 +27,11 @@ impl Checker<'_> {
             Err(why) => return Ok(not_compiled("span", why)),
         };
         let started = Instant::now();
-        let mut span = match self.counted(candidate.exercise, &program, about.full_at) {
+        let span = match self.counted(candidate.exercise, &program, about.full_at) {
             Ok(Ok(span)) => span,
             Ok(Err(why)) => return Ok(ended("span", Verdict::Fail, why)),
             Err(error) => return fault("span", error),
         };
-        span.place = self.place(candidate, &program, &span);
         let parallelism = span.work as f64 / span.span.max(1) as f64;
         let share = ((parallelism - about.zero_at) / (about.full_at - about.zero_at)).clamp(0.0, 1.0);
         Ok(CheckResult {
@@ -86,25 +78,16 @@ impl Checker<'_> {
             wanted,
             burden,
             schedule: priced.schedule,
-            place: None,
+            place: place(&priced.chain, priced.cost.span),
         }))
     }
+}
 
-    /// What most of the longest chain is, by a traced run on one thread, where no strand waits for a core within its time.
-    /// Nothing is graded by it, so a run that cannot be traced only leaves it out.
-    fn place(&self, candidate: &Candidate<'_>, program: &Path, span: &Span) -> Option<Place> {
-        if !(1..=MOST_TRACED_FORKS).contains(&span.forks) {
-            return None;
-        }
-        let folder = self.catalog.scratch().join("traces");
-        fs::create_dir_all(&folder).ok()?;
-        let file = tempfile::NamedTempFile::new_in(folder).ok()?;
-        let setup = Setup { size: span.size, seed: self.seed, threads: 1 };
-        let trace = traced_run(program, candidate.exercise, setup, file.path()).ok()?;
-        let path = trace.critical_paths().into_iter().next()?;
-        let (name, time) = path.longest_by_name()?;
-        Some(Place { name, share: time / path.path_us() })
-    }
+/// What most of the longest chain is.
+fn place(chain: &[Link], span: u64) -> Option<Place> {
+    let most = chain.first().filter(|_| span > 0)?;
+    let share = |units: u64| units as f64 / span as f64;
+    Some(Place { name: most.name.clone(), share: share(most.units), longest: share(most.longest) })
 }
 
 /// The fastest of some runs on one thread.
