@@ -15,6 +15,10 @@
 //! The burdened span follows the same rules and pays the burden once for each fork that it passes: the price of a steal.
 //! A spawn costs its burden on its own path and not on that of the one who spawned it.
 //!
+//! [`record`] keeps the graph of strands beside the count: then the cost at any burden follows, the time on any number of
+//! processors by simulation ([`Graph::schedule`]), and what the longest chain consists of. [`steal`] measures what a burden is
+//! on this machine. Of a traced run the graph is kept by the clock ([`record_moments`]), for its critical path.
+//!
 //! # How it counts
 //!
 //! Nothing global is switched on. [`measure`] puts a *frame* into a thread-local variable, and the forks hand frames of their
@@ -242,7 +246,8 @@ pub fn record<R>(f: impl FnOnce() -> R) -> (R, Cost, Option<Graph>) {
     (result, end.since(&start), graph)
 }
 
-/// Runs `f` and keeps when each of its strands ran, on which thread: for the critical path of a traced run.
+/// Runs `f` and keeps when each of its strands ran, on which thread: for the critical path of a traced run. `None` as in
+/// [`record`]. Not to be used inside a [`measure`] or a [`record`], which would not count what it runs.
 pub fn record_moments<R>(f: impl FnOnce() -> R) -> (R, Option<Clocked>) {
     let archive = Archive::of_moments();
     let start = Frame { records: true, ..Frame::default() };

@@ -109,7 +109,8 @@ impl Counted {
     }
 
     /// With a burden on every fork, and scheduled.
-    fn priced(&self, burden: Burden) -> Priced {
+    #[must_use]
+    pub fn priced(&self, burden: Burden) -> Priced {
         let Some(graph) = &self.graph else {
             return Priced { cost: self.cost, burden: None, schedule: Vec::new(), chain: Vec::new() };
         };
