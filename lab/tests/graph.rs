@@ -161,6 +161,13 @@ fn by_hand_the_oldest_is_stolen_first() {
     // With a burden of 3: the outer one ends at 9, the 4 is then stolen at 9 and ends at 16.
     assert_eq!(units(&graph, 2, 3), 16);
     assert_eq!(units(&graph, 3, 3), 10, "a third takes the 4 at once, and it is done when the 10 is");
+
+    // Three deep: when the second has done the outer 3, the 5 and the 1 are left, the 5 for longer.
+    let graph = recorded(|| {
+        join(|| join(|| join(|| tick(10), || tick(1)), || tick(5)), || tick(3));
+    });
+    // It steals the 3 until 4, the 5 until 10; the first takes back the 1. Had it stolen the 1, the 5 would end at 12.
+    assert_eq!(units(&graph, 2, 1), 11);
 }
 
 #[test]

@@ -516,7 +516,7 @@ fn runs(cells: &[Cell], left: f64, width: f64, y: f64, height: f64) -> BTreeMap<
 
 #[cfg(test)]
 mod tests {
-    use lab::trace::file::Event;
+    use lab::trace::file::{CRITICAL, CRITICAL_PATH, Event};
 
     use super::*;
 
@@ -567,6 +567,28 @@ mod tests {
         assert_eq!(rows[..2], [("pool", "main"), ("pool", "thread 2")]);
         assert_eq!(rows[2..], workers);
         assert_eq!(timeline.rows[0].slices, [slice("task", 10.0, 30.0, 0)]);
+    }
+
+    #[test]
+    fn the_critical_path_is_no_thread() {
+        let span = |tid, name| {
+            let mut events = [("B", 10.0), ("E", 30.0)].map(|(ph, ts)| Event::new(ph, name, 1, tid, ts));
+            events[0].args.insert(CRITICAL.into(), true.into());
+            events
+        };
+        let names = [
+            Event::thread_name(1, 1, "worker"),
+            Event::thread_name(1, 2, CRITICAL_PATH),
+            Event::thread_name(1, 3, CRITICAL_PATH),
+        ];
+        let mut events: Vec<Event> =
+            names.into_iter().chain(span(1, "merge")).chain(span(2, "merge")).chain(span(3, "work")).collect();
+        // A thread that a learner calls so is one still.
+        events.retain(|event| event.tid != 3 || event.ph != "B");
+        events.push(Event::new("B", "work", 1, 3, 10.0));
+        let timeline = Timeline::from(&Trace { events, ..Trace::default() });
+        assert_eq!(timeline.rows.iter().map(|row| row.thread.as_str()).collect::<Vec<_>>(), ["worker", CRITICAL_PATH]);
+        assert_eq!(timeline.rows[1].slices[0].name, "work");
     }
 
     #[test]
