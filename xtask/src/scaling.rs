@@ -91,15 +91,15 @@ impl Span {
         Some(match limit {
             Limit::Span => format!(
                 "its span limits it: {} of {} {unit} must follow one another, so no number of processors makes it more than {:.1} times as fast{}",
-                self.span,
-                self.work,
+                number::count(self.span),
+                number::count(self.work),
                 self.parallelism(),
                 self.place.as_ref().map_or_else(String::new, |place| format!("; {}", place.in_words("that chain"))),
             ),
             Limit::Burden => format!(
                 "too little work for each fork limits it, at this size: {} forks, one in {} {unit}; with the price of their steals, the longest chain is {:.1} times as long",
-                self.forks,
-                self.work / self.forks.max(1),
+                number::count(self.forks),
+                number::count(self.work / self.forks.max(1)),
                 over(self.burdened_span, self.span),
             ),
             Limit::Processors => format!(
@@ -116,7 +116,7 @@ impl Burden {
         let Self { units, nanoseconds, steals, nanoseconds_per_unit } = self;
         let time = number::seconds(*nanoseconds as f64 * 1e-9);
         let source = match steals {
-            0 => "assumed, for no steal could be seen here".to_owned(),
+            0 => "assumed, for too few steals came undisturbed to measure one".to_owned(),
             steals => format!("the median of {steals} steals"),
         };
         format!("{} {unit}: {time}, {source}, at {nanoseconds_per_unit:.2} ns a unit", number::count(*units))

@@ -263,7 +263,7 @@ fn a_prediction_says_what_limits_it() {
     let dear = Span { schedule: vec![Scheduled { processors: 64, units: 900_000 }], ..reference.clone() };
     assert!(
         finding(Subject::Reference, &dear)
-            .ends_with("10.5\u{d7} as fast on 64 cores as on one: it forks too much for the work that it does")
+            .ends_with("10.5\u{d7} as fast on 64 cores as on one: the price of its steals limits it")
     );
 
     let page = page::render(&sample::results(2), &sample::traces());

@@ -27,9 +27,9 @@ pub(super) enum Step {
     Scope,
     /// The body and all jobs of the innermost open scope have ended.
     ScopeEnd,
-    /// A job begins, of the scope that so many scopes are open around; 0 is the whole computation.
-    Spawn(usize),
-    /// The innermost open job has ended; of the same scope.
+    /// A job begins.
+    Spawn,
+    /// The innermost open job has ended. It is of the scope that so many scopes are open around; 0 is the whole computation.
     SpawnEnd(usize),
     /// A span begins, by the number of its name.
     Enter(usize),
@@ -48,7 +48,7 @@ impl Step {
             Self::Join => (3, 0),
             Self::Scope => (4, 0),
             Self::ScopeEnd => (5, 0),
-            Self::Spawn(scope) => (6, scope as u64),
+            Self::Spawn => (6, 0),
             Self::SpawnEnd(scope) => (7, scope as u64),
             Self::Enter(label) => (8, label as u64),
             Self::Exit => (9, 0),
@@ -68,7 +68,7 @@ impl Step {
             3 => Self::Join,
             4 => Self::Scope,
             5 => Self::ScopeEnd,
-            6 => Self::Spawn(index),
+            6 => Self::Spawn,
             7 => Self::SpawnEnd(index),
             8 => Self::Enter(index),
             9 => Self::Exit,
@@ -114,7 +114,6 @@ impl Graph {
     /// The same computation as part of a larger one, inside so many scopes of that, where its labels have these numbers.
     pub(super) fn inside(&self, scopes: usize, labels: &[usize]) -> Vec<u64> {
         let inside = |step| match step {
-            Step::Spawn(scope) => Step::Spawn(scope + scopes),
             Step::SpawnEnd(scope) => Step::SpawnEnd(scope + scopes),
             Step::Enter(label) => Step::Enter(labels[label]),
             step => step,
@@ -198,7 +197,7 @@ impl Graph {
                         open.pop();
                     }
                 }
-                Step::Fork | Step::Spawn(_) => heights.push(open.len()),
+                Step::Fork | Step::Spawn => heights.push(open.len()),
                 Step::Other => open.truncate(heights.last().copied().unwrap_or(0)),
                 Step::Join | Step::SpawnEnd(_) => open.truncate(heights.pop().unwrap_or(0)),
                 Step::Scope | Step::ScopeEnd | Step::Part(_) => {}
@@ -248,7 +247,7 @@ pub(super) fn longest<V: Copy>(
             Step::Join => here = open.pop().map_or(here, |first| meet(first, here)),
             Step::Scope => scopes.push(None),
             Step::ScopeEnd => here = scopes.pop().flatten().map_or(here, |jobs| meet(here, jobs)),
-            Step::Spawn(_) => {
+            Step::Spawn => {
                 open.push(here);
                 here = fork(here);
             }

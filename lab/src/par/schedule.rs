@@ -60,7 +60,7 @@ impl<'a> Plan<'a> {
         let mut scopes: Vec<Vec<usize>> = vec![Vec::new()];
         for (place, step) in graph.steps().chain([Step::ScopeEnd]).enumerate() {
             match step {
-                Step::Fork | Step::Spawn(_) => open.push(place),
+                Step::Fork | Step::Spawn => open.push(place),
                 Step::Other => {
                     if let Some(fork) = open.last_mut() {
                         partner[*fork] = place;
@@ -175,7 +175,7 @@ impl<'a> Machine<'a> {
                     self.leave(processor, self.plan.partner[place], now);
                     Some(place + 1)
                 }
-                Step::Spawn(_) => {
+                Step::Spawn => {
                     self.leave(processor, place, now);
                     Some(self.plan.partner[place] + 1)
                 }

@@ -120,7 +120,6 @@ impl Archive {
             match Step::of(word) {
                 // A job that panicked handed nothing in, and its hole is empty.
                 Step::Part(part) => open.push(mem::take(&mut parts[part]).into_iter()),
-                Step::Spawn(scope) => whole.push(Step::Spawn(scope.saturating_sub(base)).word()),
                 Step::SpawnEnd(scope) => whole.push(Step::SpawnEnd(scope.saturating_sub(base)).word()),
                 Step::Enter(label) => {
                     let label = labels.iter().position(|known| *known == names[label]).unwrap_or_else(|| {
@@ -304,7 +303,7 @@ impl Hole {
         }
         let number = tape.archive.reserve();
         paused.write(|parent| {
-            parent.push(Step::Spawn(scope));
+            parent.push(Step::Spawn);
             parent.push(Step::Part(number));
             parent.push(Step::SpawnEnd(scope));
         });

@@ -53,7 +53,7 @@ fn finding(path: &str, subject: Subject, span: &Span) -> Option<String> {
     let on = format!("{who} can be {times} as fast on {processors} cores as on one");
     Some(match limit {
         Limit::Processors => format!("{on}: nothing in its span limits it"),
-        Limit::Burden => format!("{on}: it forks too much for the work that it does"),
+        Limit::Burden => format!("{on}: the price of its steals limits it"),
         Limit::Span => {
             let most = number::times(span.parallelism());
             let why = match &span.place {
@@ -234,7 +234,11 @@ struct Name {
 fn names(last: &Predicted, layout: Layout) -> Vec<Name> {
     let name = |name: &str, end: f64, role, bold| Name { words: format!("{name} {}", number::times(end)), end, role, bold };
     let ideal = last.processors as f64;
-    let mut names = vec![name("ideal", ideal, Role::Guide, false), name("simulated", last.simulated, Role::REFERENCE, true)];
+    let words = format!("ideal {}\u{d7}", last.processors);
+    let mut names = vec![
+        Name { words, end: ideal, role: Role::Guide, bold: false },
+        name("simulated", last.simulated, Role::REFERENCE, true),
+    ];
     if last.at_most < 0.98 * ideal {
         names.push(name("at most", last.at_most, Role::Ink, false));
     }
