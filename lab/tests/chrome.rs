@@ -90,6 +90,8 @@ fn play(role: &str, path: &Path) {
         }
         "forks" => {
             let mut trace = trace::chrome(path).expect("a trace file");
+            // The strands' clock starts much later than the trace's, and must be put on it.
+            thread::sleep(Duration::from_millis(20));
             for forks in [true, false] {
                 let pool = Pool::new(2);
                 let ((), run) = par::record_moments(|| pool.install(|| if forks { forked() } else { drop(lab::span!("alone")) }));

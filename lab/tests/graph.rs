@@ -1,6 +1,10 @@
 //! The graph of a computation and its schedules: by hand where they are small, by their laws where they are random.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
 
 use lab::par::{Cost, Graph, Link, PROCESSORS, Pool, Scope, for_each, join, measure, record, scope, steal, tick};
 use rand::{RngExt, SeedableRng};
@@ -280,6 +284,7 @@ fn the_longest_chain_is_told_by_the_names_of_its_spans() {
     if cfg!(feature = "model") {
         return;
     }
+    let (right_entered, alone) = (AtomicBool::new(false), AtomicBool::new(false));
     let program = || {
         tick(1);
         {
@@ -288,13 +293,20 @@ fn the_longest_chain_is_told_by_the_names_of_its_spans() {
             // The right side is longer; what it does in no span of its own is done in the one around the fork.
             join(
                 || {
-                    let _left = lab::span!("left");
+                    // Where somebody else may come first, let him: names are not numbered by who came first.
+                    let patience = Instant::now();
+                    while !alone.load(Relaxed) && !right_entered.load(Relaxed) && patience.elapsed() < Duration::from_millis(50) {
+                        thread::yield_now();
+                    }
+                    // A span that is never left ends with its closure.
+                    std::mem::forget(lab::span!("left"));
                     tick(40);
                 },
                 || {
                     tick(8);
                     for units in [16, 32] {
                         let _right = lab::span!("right");
+                        right_entered.store(true, Relaxed);
                         tick(units);
                     }
                 },
@@ -310,12 +322,15 @@ fn the_longest_chain_is_told_by_the_names_of_its_spans() {
         });
     };
     let named = |name: &str, units, longest| Link { name: Some(name.into()), units, longest };
-    let alone = Link { name: None, units: 1, longest: 1 };
-    let expected = [named("job", 64, 64), named("right", 48, 32), named("outer", 14, 8), alone];
+    let rest = Link { name: None, units: 1, longest: 1 };
+    let expected = [named("job", 64, 64), named("right", 48, 32), named("outer", 14, 8), rest];
+    alone.store(true, Relaxed);
+    let first = Pool::new(1).install(|| recorded(program));
     for threads in 1..=3 {
         let pool = Pool::new(threads);
-        let first = pool.install(|| recorded(program));
+        alone.store(threads == 1, Relaxed);
         for _ in 0..20 {
+            right_entered.store(false, Relaxed);
             let graph = pool.install(|| recorded(program));
             assert_eq!(graph.longest_chain(), expected, "at {threads} threads");
             assert!(graph == first, "another graph at {threads} threads");

@@ -169,6 +169,8 @@ mod tests {
         assert_eq!(limit(span(64_000, 8_000, 8_100, 8_100)), Some(Limit::Span), "a serial merge");
         assert_eq!(limit(span(64_000, 10, 4_000, 3_000)), Some(Limit::Burden), "forks without a grain");
         assert_eq!(limit(span(64_000, 2_000, 30_000, 20_000)), Some(Limit::Burden), "slower by its forks than by its span");
+        let enough_without_steals = span(64_000, 250, 2_000, 1_600);
+        assert_eq!(limit(enough_without_steals), Some(Limit::Burden), "its span alone would let it be 51 times as fast");
         assert_eq!(limit(span(64_000, 10, 20, 1_010)), Some(Limit::Processors));
         let unscheduled = Span { schedule: Vec::new(), ..span(1, 1, 1, 1) };
         assert_eq!((limit(unscheduled.clone()), unscheduled.limit_in_words()), (None, None));

@@ -46,7 +46,11 @@ pub struct Steal {
 /// rounds do not count. On one core, or where hardly any round counts, ten microseconds are assumed.
 #[must_use]
 pub fn steal() -> Steal {
-    let mut seen = if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) { steals() } else { Vec::new() };
+    let several = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    median(if several { steals() } else { Vec::new() })
+}
+
+fn median(mut seen: Vec<u64>) -> Steal {
     if seen.len() < LEAST {
         return Steal { nanoseconds: ASSUMED_NANOSECONDS, seen: 0 };
     }
@@ -97,5 +101,24 @@ fn spin_until(most: Duration, stop: impl Fn() -> bool) {
     let began = Instant::now();
     while !stop() && began.elapsed() < most {
         std::hint::spin_loop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_steals_say_nothing_and_many_say_their_median() {
+        assert_eq!(median(vec![5; LEAST - 1]), Steal { nanoseconds: ASSUMED_NANOSECONDS, seen: 0 });
+        assert_eq!(median((0..31).rev().collect()), Steal { nanoseconds: 15, seen: 31 });
+    }
+
+    #[test]
+    fn who_comes_has_migrated() {
+        let pool = Pool::new(2);
+        let came = pool.install(|| (0..20).filter_map(|_| one_steal()).all(|nanoseconds| nanoseconds > 0));
+        assert!(came, "a steal takes some time");
+        assert_eq!(Pool::new(1).install(one_steal), None, "the only worker steals from nobody");
     }
 }
