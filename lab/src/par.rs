@@ -224,9 +224,9 @@ pub fn measure<R>(burden: u64, f: impl FnOnce() -> R) -> (R, Cost) {
 /// Runs `f` and keeps its graph, from which the cost at any burden and the time on any number of processors follow; `None`
 /// where it has more than some ten million forks, which is more than fits well into memory.
 ///
-/// Costs some hundred nanoseconds a fork, and 100 bytes or less while it runs, half of that afterwards. The cost that comes with it is without a burden. The
-/// graph knows which [`span!`](crate::span) each strand was in, unless the process has a `tracing` subscriber of its own.
-/// One `record` inside another counts for both, as [`measure`] does.
+/// Costs some hundred nanoseconds a fork, and 100 bytes or less while it runs, half of that afterwards. The cost that comes
+/// with it is without a burden. The graph knows which [`span!`](crate::span) each strand was in, unless the process has a
+/// `tracing` subscriber of its own. One `record` inside another counts for both, as [`measure`] does.
 pub fn record<R>(f: impl FnOnce() -> R) -> (R, Cost, Option<Graph>) {
     trace::listen_to_spans();
     let outer = FRAME.get();
@@ -307,6 +307,7 @@ fn run_child<R>(frame: Frame, tape: Option<Box<Tape>>, f: impl FnOnce() -> R) ->
     })
 }
 
+/// As [`join_counted`], with tapes.
 #[cold]
 fn join_recorded<A, B, RA, RB>(frame: Frame, a: A, b: B) -> (RA, RB)
 where

@@ -171,7 +171,8 @@ impl Tape {
     fn close(&mut self) {
         let now = self.now();
         let Some(moments) = &self.archive.moments else {
-            let units = now - self.since;
+            // A `measure` inside that panicked takes back what it has counted.
+            let units = now.saturating_sub(self.since);
             if units > 0 {
                 self.push(Step::Strand(units));
             }
@@ -277,13 +278,15 @@ impl Drop for Paused {
 
 /// Says on this thread's tape, where units are recorded, that the strand enters a span (its name) or leaves one.
 pub(super) fn span(name: Option<&'static str>) {
-    let mut paused = Paused::begin();
-    paused.write(|tape| {
-        if tape.archive.moments.is_none() {
-            let step = name.map_or(Step::Exit, |name| Step::Enter(tape.archive.label(name)));
-            tape.push(step);
-        }
-    });
+    let Some(mut tape) = TAPE.take() else { return };
+    // By the clock, the trace itself knows of spans.
+    if tape.archive.moments.is_none() {
+        tape.close();
+        let step = name.map_or(Step::Exit, |name| Step::Enter(tape.archive.label(name)));
+        tape.push(step);
+        tape.open();
+    }
+    TAPE.set(Some(tape));
 }
 
 /// A hole in a parent's tape, for the tape of a spawned job.
