@@ -62,7 +62,7 @@ fn run<'a>(program: &'a Program, inside: Option<&Scope<'_, 'a>>, around: Option<
             }
         }
         Program::Measured(body) => drop(measure(0, || run(body, None, None))),
-        Program::Recorded(body) => drop(record(|| run(body, None, None))),
+        Program::Recorded(body) => drop(recorded(|| run(body, None, None))),
     }
 }
 
