@@ -121,6 +121,23 @@ fn a_pool_inside_carries_the_graph_along() {
 }
 
 #[test]
+fn a_recording_inside_a_scope_knows_whose_job_it_is() {
+    let inside = || {
+        scope(|outer| {
+            scope(|_| {
+                outer.spawn(|_| tick(10));
+                tick(1);
+            });
+            tick(20);
+        });
+    };
+    let mut inner = Cost::default();
+    let around = recorded(|| scope(|_| inner = recorded(inside).cost(0)));
+    let expected = Cost { work: 31, span: 21, burdened_span: 21, forks: 1 };
+    assert_eq!((inner, around.cost(0)), (expected, expected), "the job has until the end of the outer scope");
+}
+
+#[test]
 fn a_panic_leaves_the_graph_as_the_count() {
     let caught = |f: fn()| drop(std::panic::catch_unwind(f));
     let graph = recorded(|| {
