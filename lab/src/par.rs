@@ -15,6 +15,10 @@
 //! The burdened span follows the same rules and pays the burden once for each fork that it passes: the price of a steal.
 //! A spawn costs its burden on its own path and not on that of the one who spawned it.
 //!
+//! [`record`] keeps the graph of strands beside the count: then the cost at any burden follows, the time on any number of
+//! processors by simulation ([`Graph::schedule`]), and what the longest chain consists of. [`steal`] measures what a burden is
+//! on this machine. Of a traced run the graph is kept by the clock ([`record_moments`]), for its critical path.
+//!
 //! # How it counts
 //!
 //! Nothing global is switched on. [`measure`] puts a *frame* into a thread-local variable, and the forks hand frames of their
@@ -44,6 +48,22 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+use crate::trace;
+use graph::Step;
+use tape::{Archive, Hole, Paused, Tape};
+
+mod calibrate;
+mod critical;
+mod graph;
+mod schedule;
+mod tape;
+
+pub use calibrate::{Steal, steal};
+pub use critical::Clocked;
+pub use graph::{Graph, Link};
+pub use schedule::{PROCESSORS, Scheduled};
+pub use tape::Moment;
 
 /// What a parallel computation costs, counted in units that its workload declares, so that it is the same on every
 /// machine, at every number of threads and under any load.
@@ -79,7 +99,7 @@ fn ratio(work: u64, span: u64) -> f64 {
 }
 
 /// Where a strand that is being counted stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Frame {
     /// Units of this strand and of all its children that have ended.
     work: u64,
@@ -92,12 +112,14 @@ struct Frame {
     forks: u64,
     /// What one fork adds to the burdened span.
     burden: u64,
+    /// Whether the graph is kept, too, on the tape of this thread.
+    records: bool,
 }
 
 impl Frame {
     /// Where a child starts: at its parent's place, with nothing done, and a burden behind it if it may be stolen.
     fn child(&self, burden: u64) -> Self {
-        Self { work: 0, forks: 0, burdened_span: self.burdened_span + burden, ..*self }
+        Self { work: 0, forks: 0, burdened_span: self.burdened_span.saturating_add(burden), ..*self }
     }
 
     /// Takes in a child that has ended: its work adds, the longer path wins.
@@ -106,6 +128,16 @@ impl Frame {
         self.forks += child.forks;
         self.span = self.span.max(child.span);
         self.burdened_span = self.burdened_span.max(child.burdened_span);
+    }
+
+    /// What was counted from `start` to here.
+    fn since(&self, start: &Self) -> Cost {
+        Cost {
+            work: self.work - start.work,
+            span: self.span - start.span,
+            burdened_span: self.burdened_span - start.burdened_span,
+            forks: self.forks - start.forks,
+        }
     }
 
     /// Two children that have ended, as one that counts for both.
@@ -118,6 +150,18 @@ impl Frame {
 thread_local! {
     /// The frame of the strand that this thread runs; `None` outside [`measure`] and while rayon has the thread.
     static FRAME: Cell<Option<Frame>> = const { Cell::new(None) };
+}
+
+/// Whether this thread runs a strand whose graph is kept.
+pub(crate) fn records() -> bool {
+    FRAME.get().is_some_and(|frame| frame.records)
+}
+
+/// This strand, whose graph is kept, enters a span (its name) or leaves one.
+pub(crate) fn span(name: Option<&'static str>) {
+    if records() {
+        tape::span(name);
+    }
 }
 
 /// Puts back, when dropped, the frame that stood before: also when a panic unwinds.
@@ -169,18 +213,47 @@ pub fn tick(units: u64) {
 /// One `measure` inside another counts for both.
 pub fn measure<R>(burden: u64, f: impl FnOnce() -> R) -> (R, Cost) {
     let outer = FRAME.get();
-    let start = outer.unwrap_or(Frame { work: 0, span: 0, burdened_span: 0, forks: 0, burden });
+    let start = outer.unwrap_or_default();
     let (result, end) = run_in(Frame { burden, ..start }, f);
     if let Some(outer) = outer {
         FRAME.set(Some(Frame { burden: outer.burden, ..end }));
     }
-    let cost = Cost {
-        work: end.work - start.work,
-        span: end.span - start.span,
-        burdened_span: end.burdened_span - start.burdened_span,
-        forks: end.forks - start.forks,
-    };
-    (result, cost)
+    (result, end.since(&start))
+}
+
+/// Runs `f` and keeps its graph, from which the cost at any burden and the time on any number of processors follow; `None`
+/// where it has more than some ten million forks, which is more than fits well into memory.
+///
+/// Costs some hundred nanoseconds a fork, and 100 bytes or less while it runs, half of that afterwards. The cost that comes
+/// with it is without a burden. The graph knows which [`span!`](crate::span) each strand was in, unless the process has a
+/// `tracing` subscriber of its own. One `record` inside another counts for both, as [`measure`] does.
+pub fn record<R>(f: impl FnOnce() -> R) -> (R, Cost, Option<Graph>) {
+    trace::listen_to_spans();
+    let outer = FRAME.get();
+    let start = Frame { burden: 0, records: true, ..outer.unwrap_or_default() };
+    let archive = Archive::of_units();
+    // A recording around this one goes on after it, and takes its graph in.
+    let mut around = outer.filter(|frame| frame.records).map(|_| Paused::begin());
+    let scopes = around.as_ref().map_or(0, Paused::scopes);
+    let ((result, words), end) = run_in(start, || tape::run_on(Tape::new(&archive, scopes), f));
+    let graph = archive.assemble(words, scopes);
+    if let Some(outer) = outer {
+        FRAME.set(Some(Frame { burden: outer.burden, records: outer.records, ..end }));
+    }
+    if let (Some(around), Some(graph)) = (&mut around, &graph) {
+        around.write(|outer| outer.take_in_graph(graph));
+    }
+    (result, end.since(&start), graph)
+}
+
+/// Runs `f` and keeps when each of its strands ran, on which thread: for the critical path of a traced run. `None` as in
+/// [`record`]. Not to be used inside a [`measure`] or a [`record`], which would not count what it runs.
+pub fn record_moments<R>(f: impl FnOnce() -> R) -> (R, Option<Clocked>) {
+    let archive = Archive::of_moments();
+    let start = Frame { records: true, ..Frame::default() };
+    let ((result, words), _) = run_in(start, || tape::run_on(Tape::new(&archive, 0), f));
+    let graph = archive.assemble(words, 0);
+    (result, graph.map(|graph| Clocked { graph, moments: archive.take_moments() }))
 }
 
 /// Runs `a` and `b`, in parallel where a worker is free, and returns when both have ended: `rayon::join`, counted.
@@ -200,6 +273,7 @@ where
 {
     match FRAME.get() {
         None => rayon::join(a, b),
+        Some(frame) if frame.records => join_recorded(frame, a, b),
         Some(frame) => join_counted(frame, a, b),
     }
 }
@@ -222,6 +296,44 @@ where
             frame.absorb(&a.merged(b));
         },
     );
+    (result_a, result_b)
+}
+
+/// Runs a child in its frame and, where there is one, on its tape.
+fn run_child<R>(frame: Frame, tape: Option<Box<Tape>>, f: impl FnOnce() -> R) -> ((R, Vec<u64>), Frame) {
+    run_in(frame, || match tape {
+        Some(tape) => tape::run_on(tape, f),
+        None => (f(), Vec::new()),
+    })
+}
+
+/// As [`join_counted`], with tapes.
+#[cold]
+fn join_recorded<A, B, RA, RB>(frame: Frame, a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    let mut paused = Paused::begin();
+    let child = frame.child(frame.burden);
+    let (tape_a, tape_b) = (paused.child(0), paused.child(0));
+    let (((result_a, words_a), _), ((result_b, words_b), _)) = without_frame(
+        frame,
+        || rayon::join(|| run_child(child, tape_a, a), || run_child(child, tape_b, b)),
+        |frame, ((_, a), (_, b))| {
+            frame.forks += 1;
+            frame.absorb(&a.merged(b));
+        },
+    );
+    paused.write(|tape| {
+        tape.push(Step::Fork);
+        tape.take_in(words_a);
+        tape.push(Step::Other);
+        tape.take_in(words_b);
+        tape.push(Step::Join);
+    });
     (result_a, result_b)
 }
 
@@ -319,6 +431,8 @@ pub struct Scope<'a, 'scope> {
     /// What the spawns that have ended come to. `None` in a plain run. Behind an `Arc`, because a spawned job may be
     /// the last to use it; a mutex, because jobs end on any thread, once for each spawn.
     ended: Option<&'a Ended>,
+    /// How many scopes are open around this one, where the graph is kept.
+    around: usize,
 }
 
 /// What the spawns of a scope that have ended come to; `None` before the first.
@@ -334,13 +448,16 @@ where
     R: Send,
 {
     let Some(frame) = FRAME.get() else {
-        return rayon::scope(|rayon| body(&Scope { rayon, ended: None }));
+        return rayon::scope(|rayon| body(&Scope { rayon, ended: None, around: 0 }));
     };
     let ended = Ended::default();
     let start = frame.child(0);
-    let (result, _) = without_frame(
+    let mut paused = frame.records.then(Paused::begin);
+    let tape = paused.as_ref().and_then(|paused| paused.child(1));
+    let around = tape.as_ref().map_or(0, |tape| tape.scopes);
+    let ((result, words), _) = without_frame(
         frame,
-        || rayon::scope(|rayon| run_in(start, || body(&Scope { rayon, ended: Some(&ended) }))),
+        || rayon::scope(|rayon| run_child(start, tape, || body(&Scope { rayon, ended: Some(&ended), around }))),
         |frame, (_, body)| {
             frame.absorb(body);
             if let Some(spawns) = &*ended.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -348,6 +465,13 @@ where
             }
         },
     );
+    if let Some(paused) = &mut paused {
+        paused.write(|tape| {
+            tape.push(Step::Scope);
+            tape.take_in(words);
+            tape.push(Step::ScopeEnd);
+        });
+    }
     result
 }
 
@@ -358,14 +482,20 @@ impl<'scope> Scope<'_, 'scope> {
         F: FnOnce(&Scope<'_, 'scope>) + Send + 'scope,
     {
         let (Some(ended), Some(mut frame)) = (self.ended, FRAME.get()) else {
-            self.rayon.spawn(|rayon| job(&Scope { rayon, ended: None }));
+            self.rayon.spawn(|rayon| job(&Scope { rayon, ended: None, around: 0 }));
             return;
         };
         frame.forks += 1;
         FRAME.set(Some(frame));
+        let around = self.around;
+        let hole = if frame.records { Hole::leave(around) } else { None };
         let (ended, start) = (Ended::clone(ended), frame.child(frame.burden));
         self.rayon.spawn(move |rayon| {
-            let ((), frame) = run_in(start, || job(&Scope { rayon, ended: Some(&ended) }));
+            let run = || job(&Scope { rayon, ended: Some(&ended), around });
+            let ((), frame) = run_in(start, || match hole {
+                Some(hole) => hole.run(run),
+                None => run(),
+            });
             let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
             *ended = Some(ended.map_or(frame, |before| before.merged(&frame)));
         });
@@ -408,7 +538,14 @@ impl Pool {
         R: Send,
     {
         let Some(frame) = FRAME.get() else { return self.0.install(f) };
-        without_frame(frame, || self.0.install(|| run_in(frame, f)), |frame, (_, end)| *frame = *end).0
+        let mut paused = frame.records.then(Paused::begin);
+        let tape = paused.as_ref().and_then(|paused| paused.child(0));
+        let run = || self.0.install(|| run_child(frame, tape, f));
+        let ((result, words), _) = without_frame(frame, run, |frame, (_, end)| *frame = *end);
+        if let Some(paused) = &mut paused {
+            paused.write(|tape| tape.take_in(words));
+        }
+        result
     }
 }
 

@@ -13,11 +13,14 @@
 mod chrome;
 mod direct;
 pub mod file;
+mod path;
 mod recorder;
 mod taps;
 
 pub use chrome::{Chrome, TRACE_FOLDER_VARIABLE, chrome, chrome_from_environment};
+pub(crate) use path::{clock, mark_thread};
 pub use recorder::{Recording, Span, record};
+pub(crate) use taps::{listen_to_spans, thread_number};
 pub use tracing::Instrument;
 
 /// The crate behind the macros; not for direct use.

@@ -8,7 +8,7 @@
 //! | `{"op":"hello"}` | `{"hello":{"protocol":1,"spec":{..},"contenders":["baseline","submission",..]}}` |
 //! | `{"op":"prepare","contender":"submission","size":4194304,"seed":1,"threads":2}` | `{"prepared":{"pid":4711}}` |
 //! | `{"op":"go"}` | `{"done":{}}`, sent as soon as the work is over: what the parent's clock stops at; then `{"output":{"digest":"00ff.."}}` |
-//! | `{"op":"cost"}` | `{"cost":{"work":..,"span":..,"burdened_span":..,"forks":..}}`, or `{"cost":null}` where the workload counts no cost |
+//! | `{"op":"cost","burden":{"units":20000}}` | `{"cost":{"work":..,"span":..,"burdened_span":..,"forks":..,"burden":..,"schedule":[{"processors":1,"units":..},..]}}`, or `{"cost":null}` where the workload counts no cost |
 //! | `{"op":"quit"}` | the end of the process, with exit code 0 |
 //!
 //! A request that cannot be served is answered with `{"error":"why"}`. An answer has no other fields than these, and none
@@ -16,6 +16,11 @@
 //! the code under test prints to standard output is sent to standard error instead, so that a `println!` never breaks the
 //! protocol. Each `go` needs a `prepare` of its own; preparing the same setup again reuses what stands and only makes the
 //! next input.
+//!
+//! The burden of a fork is the runner's to give, for a workload knows neither what a steal costs on this machine nor how long
+//! its units take; see [`Burden`]. It came to `cost` later than the rest and the version is still 1: a request without it
+//! asks for no burden, an answer without `burden` and `schedule` says that none was charged and nothing scheduled, and
+//! programs that count no cost, which is all that are not of this workspace, never see the difference.
 //!
 //! # Peers that are not of this workspace
 //!
@@ -98,6 +103,97 @@ pub type Peer<W> = (&'static str, Entry<W>);
 /// A way to do what a workload asks for.
 pub type Entry<W> = fn(&W, <W as Workload>::Input) -> <W as Workload>::Output;
 
+/// What a submission costs, as its workload counts it.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// Without a burden.
+    pub cost: par::Cost,
+    /// Absent where it has too many forks to be kept.
+    pub graph: Option<par::Graph>,
+}
+
+impl Counted {
+    /// Counts what `f` costs, in a pool of one thread: there raw rayon counts as serial, as it is documented to, and not by who
+    /// stole what.
+    pub fn on_one_thread(f: impl FnOnce() + Send) -> Self {
+        let ((), cost, graph) = par::Pool::new(1).install(|| par::record(f));
+        Self { cost, graph }
+    }
+
+    /// Adds units that nobody else did at the same time.
+    pub fn add_serial(&mut self, units: u64) {
+        self.cost.work += units;
+        self.cost.span += units;
+        self.cost.burdened_span += units;
+        if let Some(graph) = &mut self.graph {
+            graph.push_strand(units);
+        }
+    }
+
+    /// With a burden on every fork, and scheduled.
+    #[must_use]
+    pub fn priced(&self, burden: Burden) -> Priced {
+        let Some(graph) = &self.graph else {
+            return Priced { cost: self.cost, burden: None, schedule: Vec::new(), chain: Vec::new() };
+        };
+        let units = burden.in_units(self.cost.work);
+        let schedule = graph.schedule(&par::PROCESSORS, units);
+        Priced { cost: graph.cost(units), burden: Some(units), schedule, chain: graph.longest_chain() }
+    }
+}
+
+/// What a fork is charged where it may be stolen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Burden {
+    /// So many cost units.
+    Units(u64),
+    /// As many as a processor does in the time of a steal.
+    Nanoseconds {
+        /// What a steal takes.
+        steal: u64,
+        /// What all the work takes one thread.
+        run: u64,
+    },
+}
+
+impl Default for Burden {
+    fn default() -> Self {
+        Self::Units(0)
+    }
+}
+
+impl Burden {
+    /// For a computation of so much work.
+    #[must_use]
+    pub fn in_units(self, work: u64) -> u64 {
+        match self {
+            Self::Units(units) => units,
+            Self::Nanoseconds { steal, run } => {
+                let units = u128::from(steal) * u128::from(work) / u128::from(run.max(1));
+                u64::try_from(units).unwrap_or(u64::MAX)
+            }
+        }
+    }
+}
+
+/// What a submission costs with a burden.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Priced {
+    /// Work, span and forks are the same on every machine; the burdened span is as good as the burden.
+    #[serde(flatten)]
+    pub cost: par::Cost,
+    /// The burden in cost units; absent where none was charged.
+    #[serde(default)]
+    pub burden: Option<u64>,
+    /// How long it takes on so many processors, each steal charged with the burden; empty where nothing was scheduled.
+    #[serde(default)]
+    pub schedule: Vec<par::Scheduled>,
+    /// What the longest chain consists of, the most first; without a burden.
+    #[serde(default)]
+    pub chain: Vec<par::Link>,
+}
+
 /// An exercise as a measurable program.
 pub trait Workload: Sized {
     /// What one run consumes. Made by [`input`](Self::input), before the clock starts.
@@ -128,8 +224,8 @@ pub trait Workload: Sized {
     /// A fingerprint of the output; equal for every right program on the same [`Setup`] of whatever `threads`.
     fn digest(&self, output: &Self::Output) -> u64;
 
-    /// Work and span of the submission, counted in [`Spec::cost_unit`]; `None` where the workload counts none.
-    fn cost(&self) -> Option<par::Cost> {
+    /// The submission's graph, its strands counted in [`Spec::cost_unit`]; `None` where the workload counts none.
+    fn cost(&self) -> Option<Counted> {
         None
     }
 
@@ -236,7 +332,11 @@ pub enum Request {
     /// Run it.
     Go,
     /// Count the submission's work and span on the setup prepared last.
-    Cost,
+    Cost {
+        /// What a fork is charged.
+        #[serde(default)]
+        burden: Burden,
+    },
     /// End.
     Quit,
     /// Write the input prepared last to a file.
@@ -279,7 +379,7 @@ pub enum Answer {
         digest: String,
     },
     /// To [`Request::Cost`].
-    Cost(Option<par::Cost>),
+    Cost(Option<Priced>),
     /// The request could not be served.
     Error(String),
     /// To [`Request::Export`].
@@ -329,7 +429,7 @@ fn serve<W: Workload>() -> Result<(), String> {
         .map_err(|error| format!("cannot tie this process to its parent: {error}"))?;
     let mut answers = take_standard_output().map_err(|error| format!("cannot set standard output aside: {error}"))?;
     // Dropped when `serve` returns: the trace file is complete only then.
-    let _trace =
+    let mut trace =
         trace_file.map(|file| trace::chrome(&file)).transpose().map_err(|error| format!("cannot write the trace: {error}"))?;
 
     let mut stage: Option<(Setup, W)> = None;
@@ -365,15 +465,25 @@ fn serve<W: Workload>() -> Result<(), String> {
             Request::Go => match (&stage, next.take()) {
                 (Some((_, workload)), Some((contender, input))) => {
                     let Some(run) = entry::<W>(&contender) else { unreachable!("`prepare` has looked it up") };
-                    let output = run(workload, input);
+                    let output = match &mut trace {
+                        None => run(workload, input),
+                        Some(trace) => {
+                            let (output, strands) = par::record_moments(|| run(workload, input));
+                            strands.into_iter().for_each(|run| trace.add_run(run));
+                            output
+                        }
+                    };
                     send(&mut answers, &Answer::Done {})?;
                     let digest = format!("{:016x}", workload.digest(&output));
                     send(&mut answers, &Answer::Output { digest })?;
                 }
                 _ => send(&mut answers, &Answer::Error("go without a prepare of its own".into()))?,
             },
-            Request::Cost => match &stage {
-                Some((_, workload)) => send(&mut answers, &Answer::Cost(workload.cost()))?,
+            Request::Cost { burden } => match &stage {
+                Some((_, workload)) => {
+                    let priced = workload.cost().map(|counted| counted.priced(burden));
+                    send(&mut answers, &Answer::Cost(priced))?;
+                }
                 None => send(&mut answers, &Answer::Error("cost without a prepare".into()))?,
             },
             Request::Export { file } => {

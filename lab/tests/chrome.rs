@@ -8,13 +8,17 @@ use std::{
     io::{self, BufRead, BufReader, Read},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use lab::trace::{
-    self,
-    file::{self, Slice, ThreadRow, Trace},
+use lab::{
+    par::{self, Pool},
+    trace::{
+        self,
+        file::{self, Slice, ThreadRow, Trace},
+    },
 };
 
 fn main() {
@@ -32,7 +36,8 @@ fn main() {
     a_trace_whose_process_exits_early_is_salvaged();
     a_killed_process_shows_what_it_did();
     a_process_writes_one_trace();
-    println!("chrome: 4 checks of trace files passed");
+    the_critical_path_has_a_row_of_its_own();
+    println!("chrome: 5 checks of trace files passed");
 }
 
 /// What a child does. `killed` and `exits` never come to an orderly end.
@@ -83,8 +88,43 @@ fn play(role: &str, path: &Path) {
             let ((), recording) = trace::record(|| drop(lab::span!("both")));
             assert_eq!(recording.named("both").count(), 1);
         }
+        "forks" => {
+            let mut trace = trace::chrome(path).expect("a trace file");
+            // The strands' clock starts much later than the trace's, and must be put on it.
+            thread::sleep(Duration::from_millis(20));
+            for forks in [true, false] {
+                let pool = Pool::new(2);
+                let ((), run) = par::record_moments(|| pool.install(|| if forks { forked() } else { drop(lab::span!("alone")) }));
+                trace.add_run(run.expect("it is small"));
+            }
+        }
         _ => panic!("no role is called {role:?}"),
     }
+}
+
+/// A span that begins before another, on another thread, and ends after it; then one more.
+fn forked() {
+    let (begun, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+    let wait_for = |flag: &AtomicBool| {
+        while !flag.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+    };
+    let longer = || {
+        let _longer = lab::span!("longer");
+        begun.store(true, Ordering::Release);
+        wait_for(&ended);
+        thread::sleep(Duration::from_millis(2));
+    };
+    let shorter = || {
+        wait_for(&begun);
+        drop(lab::span!("shorter"));
+        ended.store(true, Ordering::Release);
+    };
+    // The closure that is stolen is the longer one, so that the path changes threads, there and back or only there.
+    par::join(shorter, longer);
+    let _last = lab::span!("last");
+    thread::sleep(Duration::from_millis(1));
 }
 
 fn start(role: &str, path: &Path) -> (Child, ChildStdin) {
@@ -187,4 +227,45 @@ fn a_process_writes_one_trace() {
     let trace = file::read(&path).expect("a trace");
     assert_valid(&trace);
     assert_eq!(slices(&trace.threads(), "both").len(), 1);
+}
+
+fn the_critical_path_has_a_row_of_its_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("forks.json");
+    run("forks", &path);
+    let trace = file::read(&path).expect("a trace");
+    assert_valid(&trace);
+    // The run that did not fork has none.
+    let [critical] = &trace.critical_paths()[..] else { panic!("one path: {:?}", trace.critical_paths()) };
+    let names: Vec<&str> = critical.stretches.iter().map(|stretch| stretch.name.as_str()).collect();
+    let at = |name: &str| names.iter().position(|other| *other == name);
+    assert!(at("longer").is_some() && at("longer") < at("last"), "{names:?}");
+    assert_eq!((at("shorter"), at("alone")), (None, None), "{names:?}");
+    assert!(critical.path_us() > 3000.0 && critical.path_us() <= critical.wall_us + 1.0, "{critical}");
+    assert!(critical.to_string().contains("longest stretch: longer ("), "{critical}");
+    for pair in critical.stretches.windows(2) {
+        assert!(pair[1].start_us >= pair[0].end_us - 0.002, "a path is one thing after another: {pair:?}");
+    }
+
+    let rows = trace.threads();
+    assert_eq!(rows.iter().filter(|row| row.is_critical_path()).count(), 1);
+    assert!(rows.iter().any(|row| row.slices.is_empty()), "a thread that only waited has a row, and no mark of its strands");
+    let threads: Vec<ThreadRow> = rows.into_iter().filter(|row| !row.is_critical_path()).collect();
+    for (name, on_it) in [("longer", true), ("last", true), ("shorter", false)] {
+        let (row, slice) = slices(&threads, name)[0];
+        assert_eq!(slice.args.get(file::CRITICAL).is_some(), on_it, "{name}");
+        // Both clocks tell the same time, to within what a span costs.
+        if let Some(stretch) = critical.stretches.iter().find(|stretch| stretch.name == name) {
+            assert_eq!(stretch.args["thread"], row.tid);
+            assert!(
+                stretch.start_us >= slice.start_us - 0.002 && stretch.end_us <= slice.end_us + 0.002,
+                "{stretch:?} {slice:?}"
+            );
+        }
+    }
+    let arrows = |ph: &str| trace.events.iter().filter(|event| event.ph == ph).map(|event| event.more["id"].clone()).collect();
+    let (tails, heads): (Vec<_>, Vec<_>) = (arrows("s"), arrows("f"));
+    let changes = critical.stretches.windows(2).filter(|pair| pair[0].args["thread"] != pair[1].args["thread"]).count();
+    assert_eq!((tails.len(), &tails), (changes, &heads), "an arrow for each change of threads");
+    assert!(changes > 0, "the path begins on the main thread");
 }

@@ -8,6 +8,7 @@ pub mod losses;
 pub mod measured;
 pub mod number;
 pub mod pairs;
+pub mod parallelism;
 pub mod speedup;
 pub mod study;
 pub mod text;

@@ -25,8 +25,10 @@ use crate::{
     machine,
     measure::{self, Blame, Contender, Plan},
     process::{End, Finished, Run},
-    results::{CaseResult, CheckResult, Evidence, Record, Span, Speed, Subject, SubjectResult, Verdict},
+    results::{CaseResult, CheckResult, Evidence, Record, Speed, Subject, SubjectResult, Verdict},
 };
+
+mod span;
 
 /// The seed of every input, unless a command is given another.
 pub const SEED: u64 = 2026;
@@ -245,63 +247,6 @@ impl Checker<'_> {
     /// The size for this command: of a first look, or of a full report.
     pub fn size(&self, spec: &lab::workload::Spec) -> u64 {
         if self.quick { spec.quick } else { spec.full }
-    }
-
-    fn span(&self, candidate: &Candidate<'_>) -> Result<CheckResult> {
-        let about = candidate.exercise.about.span.as_ref().context("an exercise with points for span says how they are given")?;
-        let program = match candidate.workload(self.catalog)? {
-            Ok(program) => program,
-            Err(why) => return Ok(not_compiled("span", why)),
-        };
-        let started = Instant::now();
-        let limit = candidate.exercise.limit("span");
-        let measured = (|| -> Result<Result<Span, String>> {
-            let mut workload = Workload::start(&program, None, &[], limit)?;
-            let spec = workload.spec.clone();
-            // Counts do not depend on the machine, so the small size serves.
-            let setup = Setup { size: spec.quick, seed: self.seed, threads: 2 };
-            let expected = workload.run("baseline", setup)?.digest;
-            let digest = workload.run("submission", setup)?.digest;
-            if digest != expected {
-                return Ok(Err(format!("the output is wrong: digest {digest} where the baseline's is {expected}")));
-            }
-            let Some(cost) = workload.cost()? else {
-                return Ok(Err("the workload counts no work and span".into()));
-            };
-            workload.quit()?;
-            Ok(Ok(Span {
-                unit: spec.cost_unit.unwrap_or_else(|| "units".into()),
-                size: setup.size,
-                work: cost.work,
-                span: cost.span,
-                burdened_span: cost.burdened_span,
-                forks: cost.forks,
-                wanted: about.full_at,
-            }))
-        })();
-        let span = match measured {
-            Ok(Ok(span)) => span,
-            Ok(Err(why)) => return Ok(ended("span", Verdict::Fail, why)),
-            Err(error) => return fault("span", candidate.subject, error),
-        };
-        let parallelism = span.work as f64 / span.span.max(1) as f64;
-        let share = ((parallelism - about.zero_at) / (about.full_at - about.zero_at)).clamp(0.0, 1.0);
-        let wanted = about.full_at;
-        let summary = if share >= 1.0 {
-            format!("parallelism {parallelism:.1} (work {} over span {} {}); {wanted} is enough", span.work, span.span, span.unit)
-        } else {
-            format!(
-                "parallelism {parallelism:.1} (work {} over span {} {}), and {wanted} is wanted: no number of threads makes this more than {parallelism:.1} times as fast as one",
-                span.work, span.span, span.unit
-            )
-        };
-        Ok(CheckResult {
-            verdict: if share >= 1.0 { Verdict::Pass } else { Verdict::Fail },
-            points: share,
-            seconds: started.elapsed().as_secs_f64(),
-            evidence: Some(Evidence::Span(span)),
-            ..ended("span", Verdict::Pass, summary)
-        })
     }
 
     fn speed(&self, candidate: &Candidate<'_>) -> Result<CheckResult> {

@@ -16,10 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use lab::{
-    par::Cost,
-    workload::{Answer, PROTOCOL, Request, Setup, Spec},
-};
+use lab::workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec};
 
 use crate::{
     check::printable,
@@ -228,12 +225,12 @@ impl Workload {
         self.go()
     }
 
-    /// Work and span of the submission on the setup prepared last.
+    /// Work and span of the submission on the setup prepared last, and its schedules, every fork charged with a burden.
     ///
     /// # Errors
     /// A [`Fault`] of the program.
-    pub fn cost(&mut self) -> Result<Option<Cost>> {
-        match self.ask(&Request::Cost)?.1 {
+    pub fn cost(&mut self, burden: Burden) -> Result<Option<Priced>> {
+        match self.ask(&Request::Cost { burden })?.1 {
             Answer::Cost(cost) => Ok(cost),
             other => Err(self.unexpected("cost", &other)),
         }
@@ -320,7 +317,7 @@ fn name_of(request: &Request) -> &'static str {
         Request::Hello => "hello",
         Request::Prepare { .. } => "prepare",
         Request::Go => "go",
-        Request::Cost => "cost",
+        Request::Cost { .. } => "cost",
         Request::Export { .. } => "export",
         Request::Judge { .. } => "judge",
         Request::Quit => "quit",

@@ -25,6 +25,7 @@ pub mod peers;
 pub mod planted;
 pub mod process;
 pub mod results;
+pub mod scaling;
 pub mod screen;
 pub mod stage;
 pub mod study;

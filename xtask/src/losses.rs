@@ -26,9 +26,6 @@ pub use account::{Who, account, work};
 pub use in_flight::in_flight;
 pub use terms::{Factors, Kind, Term};
 
-/// The row that marks a critical path in a trace: no thread.
-pub const CRITICAL_PATH: &str = "critical path";
-
 /// Where the time of a traced run went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

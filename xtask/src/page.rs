@@ -17,7 +17,7 @@ use crate::{
     chart::{
         self, Layout,
         measured::Speedups,
-        number, speedup,
+        number, parallelism, speedup,
         text::escape,
         timeline::{self, Timeline},
     },
@@ -59,13 +59,18 @@ pub fn render(results: &Results, traces: &BTreeMap<String, Timeline>) -> String 
 pub fn charts(results: &Results, traces: &BTreeMap<String, Timeline>) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for exercise in &results.exercises {
-        let ExerciseResult { path, trace, .. } = exercise;
+        let ExerciseResult { path, subjects, trace, .. } = exercise;
         let name = name(path);
         if let Some(Ok(chart)) = curves::chart(exercise, results, Layout::Wide) {
             files.insert(format!("{name}-speedup.svg"), chart.file());
         }
         if let Some(chart) = curves::weak_chart(exercise, results, Layout::Wide) {
             files.insert(format!("{name}-weak.svg"), chart.file());
+        }
+        // The learner's where there is one, which is the last.
+        let parallelism = subjects.iter().rev().find_map(|subject| parallelism::of(path, subject, Layout::Wide));
+        if let Some(chart) = parallelism {
+            files.insert(format!("{name}-parallelism.svg"), chart.file());
         }
         let timeline = trace.as_ref().zip(traces.get(path));
         if let Some(chart) = timeline.and_then(|(trace, timeline)| timeline::draw(path, trace, timeline, Layout::Wide)) {
@@ -334,7 +339,11 @@ fn footer(page: &mut String) {
         ),
         (
             "Work, span",
-            "All cost units together, and those on the longest chain of things that must follow each other. Work over span is the parallelism: no number of cores makes it more times as fast. Burdened, every fork costs extra.",
+            "All cost units together, and those on the longest chain of things that must follow each other. Work over span is the parallelism: no number of cores makes it more times as fast. Burdened, every fork on the chain costs what a steal costs on this machine; that price is measured and grades nothing.",
+        ),
+        (
+            "Simulated speedup",
+            "The strands of the program, scheduled in a simulation on so many processors that steal work from each other, each steal paying the burden. Memory, its bandwidth, and locks are not in it, so a real machine is slower. The band reaches from Cilkscale's burdened bound to the least of processors and parallelism.",
         ),
         (
             "Busy",

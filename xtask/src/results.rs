@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
-use lab::finding::Report;
+use lab::{finding::Report, par::Scheduled};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this runner writes, and the newest that it reads.
@@ -343,6 +343,39 @@ pub struct Span {
     pub forks: u64,
     /// Least parallelism (work over span) for full points.
     pub wanted: f64,
+    /// What a fork is charged in the burdened span and the schedule; absent where no burden was charged.
+    #[serde(default)]
+    pub burden: Option<Burden>,
+    /// How long it takes on so many processors, in units, by simulation; empty where it was not simulated.
+    #[serde(default)]
+    pub schedule: Vec<Scheduled>,
+    /// What most of the longest chain is; absent where it is not known.
+    #[serde(default)]
+    pub place: Option<Place>,
+}
+
+/// What a fork costs that is stolen, on the machine of this result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Burden {
+    /// In cost units: `nanoseconds` over `nanoseconds_per_unit`.
+    pub units: u64,
+    /// From a fork to the first instruction of its stolen closure.
+    pub nanoseconds: u64,
+    /// How many steals that is the median of; 0 where none could be seen and the figure is assumed.
+    pub steals: usize,
+    /// What a unit takes: the run on one thread over the work.
+    pub nanoseconds_per_unit: f64,
+}
+
+/// A kind of work on the longest chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// What the submission calls the span that it is done in; absent for what is in none.
+    pub name: Option<String>,
+    /// Its share of the chain.
+    pub share: f64,
+    /// The share of the most of it in one piece, without a fork in between.
+    pub longest: f64,
 }
 
 /// Run times by contender and threads, from Criterion's raw samples.
@@ -394,6 +427,9 @@ pub struct TraceResult {
     /// Where its time went; absent where that could not be found out, which a note then tells.
     #[serde(default)]
     pub losses: Option<crate::losses::Losses>,
+    /// The longest chain of strands; absent where the run did not fork through `lab::par`.
+    #[serde(default)]
+    pub critical_path: Option<String>,
 }
 
 impl Results {

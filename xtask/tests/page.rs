@@ -8,26 +8,29 @@ use std::{
     path::PathBuf,
 };
 
-use lab::workload::Axis;
+use lab::{par::Scheduled, workload::Axis};
 use svg::{assert_texts_have_room, assert_well_formed, attribute, texts};
 use xtask::{
     chart::{
         Layout, interleaving, losses,
         measured::Missing,
-        number, pairs,
+        number, pairs, parallelism,
         speedup::{self, Beside},
         text,
         timeline::{self, Row, Slice, Timeline},
     },
     losses::{Cores, Losses, sentences},
     page,
-    results::{Curves, Evidence, ExerciseResult, Note, PeerOutcome, PeerResult, Point, Results, Subject, TraceResult, Verdict},
+    results::{
+        Curves, Evidence, ExerciseResult, Note, PeerOutcome, PeerResult, Place, Point, Results, Span, Subject, TraceResult,
+        Verdict,
+    },
 };
 
 const LAYOUTS: [Layout; 2] = [Layout::Wide, Layout::Narrow];
 
 fn trace(losses: Option<Losses>) -> TraceResult {
-    TraceResult { file: "traces/a.json".into(), subject: Subject::Yours, threads: 2, losses }
+    TraceResult { file: "traces/a.json".into(), subject: Subject::Yours, threads: 2, losses, critical_path: None }
 }
 
 fn curves(axis: Axis, contenders: &[(&str, Vec<Point>)]) -> Curves {
@@ -44,7 +47,7 @@ fn the_same_results_are_the_same_bytes() {
     let (results, traces) = (sample::results(2), sample::traces());
     assert_eq!(page::render(&results, &traces), page::render(&results.clone(), &traces.clone()));
     assert_eq!(page::charts(&results, &traces), page::charts(&results, &traces));
-    assert_eq!(page::charts(&results, &traces).len(), 10);
+    assert_eq!(page::charts(&results, &traces).len(), 11);
 }
 
 #[test]
@@ -134,6 +137,105 @@ fn pairs_have_room() {
             assert_eq!(pairs::draw(&speed, Subject::Yours, Layout::Wide), None);
         }
     }
+}
+
+/// The work and span of the sample's reference and of its learner.
+fn spans() -> Vec<Span> {
+    let results = sample::results(2);
+    let checks = find(&results, "algorithms/merge_sort").subjects.iter().flat_map(|subject| &subject.checks);
+    let span = |evidence: &Evidence| if let Evidence::Span(span) = evidence { Some(span.clone()) } else { None };
+    checks.filter_map(|check| check.evidence.as_ref().and_then(span)).collect()
+}
+
+#[test]
+fn predictions_have_room_at_every_shape() {
+    let schedules: [&[(usize, u64)]; 6] = [
+        &[(1, 9_437_184), (2, 4_718_592), (64, 147_456)],
+        &[(1, 9_437_184), (64, 90_000_000)],
+        &[(2, 5_000_000)],
+        &[(48, 300_000), (64, 290_000), (1000, 280_000)],
+        &[(3, 9_437_184), (4, 1), (5, u64::MAX)],
+        &[(1, 9_437_184), (2, 0), (3, 9_437_184), (0, 5)],
+    ];
+    for mut span in spans() {
+        for (wide, name) in [(1, "merge"), (700, "W"), (40, "a name of several words "), (9, "并行归并排序")] {
+            span.place = Some(Place { name: Some(name.repeat(wide)), share: 0.5, longest: 0.25 });
+            for schedule in schedules.iter().map(Some).chain([None]) {
+                if let Some(schedule) = schedule {
+                    span.schedule = schedule.iter().map(|&(processors, units)| Scheduled { processors, units }).collect();
+                }
+                for layout in LAYOUTS {
+                    let path = "algorithms/an_exercise_with_quite_a_long_name_of_its_own";
+                    let chart = parallelism::draw(path, Subject::Yours, &span, layout).expect("a chart");
+                    assert_texts_have_room(&chart, &format!("{schedule:?}, {name}, {layout:?}"));
+                    assert_well_formed(&chart.file());
+                    assert!(!chart.file().contains("NaN") && !chart.file().contains("inf"), "{schedule:?}");
+                    assert_eq!(parallelism::draw(path, Subject::Yours, &span, layout), Some(chart));
+                }
+            }
+        }
+        for schedule in [vec![], vec![Scheduled { processors: 1, units: 7 }]] {
+            span.schedule = schedule;
+            assert_eq!(parallelism::draw("a/b", Subject::Yours, &span, Layout::Wide), None, "nothing is predicted");
+        }
+    }
+}
+
+#[test]
+fn a_prediction_says_what_limits_it() {
+    let [reference, yours] = &spans()[..] else { panic!("the sample has two") };
+    let finding =
+        |subject, span: &Span| parallelism::draw("algorithms/merge_sort", subject, span, Layout::Wide).expect("one").finding;
+    assert_eq!(
+        finding(Subject::Yours, yours),
+        "Your merge sort gets no more than 7.66\u{d7} as fast on any number of cores: 87 % of its longest chain is merge, 43 % in one piece"
+    );
+    assert_eq!(
+        finding(Subject::Reference, reference),
+        "The reference merge sort can be 57.0\u{d7} as fast on 64 cores as on one: nothing in its span limits it"
+    );
+    let dear = Span { schedule: vec![Scheduled { processors: 64, units: 900_000 }], ..reference.clone() };
+    assert!(
+        finding(Subject::Reference, &dear)
+            .ends_with("10.5\u{d7} as fast on 64 cores as on one: the price of its steals limits it")
+    );
+
+    let page = page::render(&sample::results(2), &sample::traces());
+    for said in [
+        "<dt>Burden of a fork</dt><dd>1,200 comparisons and copies: 9.40 \u{b5}s, the median of 300 steals, at 7.80 ns a unit</dd>",
+        "<dt>What limits it</dt><dd>only the number of processors limits it, up to 64: on so many it is 57.0 times as fast</dd>",
+        "; 87 % of that chain is merge, 43 % in one piece</dd>",
+    ] {
+        assert!(page.contains(said), "not said: {said}");
+    }
+    let files = page::charts(&sample::results(2), &sample::traces());
+    assert!(files["merge_sort-parallelism.svg"].contains("Your merge sort"), "the learner's is the one that is kept");
+}
+
+#[test]
+fn a_span_without_a_burden_or_a_schedule_is_told_as_such() {
+    let mut stored = serde_json::to_value(sample::results(2)).expect("a value");
+    // As an older runner stored it.
+    for subject in stored["exercises"][3]["subjects"].as_array_mut().expect("subjects") {
+        let span = subject["checks"][1]["evidence"]["span"].as_object_mut().expect("work and span");
+        for newer in ["burden", "schedule", "place"] {
+            span.remove(newer).expect("it is stored");
+        }
+    }
+    let results: Results = serde_json::from_value(stored).expect("older results are read");
+    let page = page::render(&results, &sample::traces());
+    assert!(page.contains("not known: no burden was charged") && !page.contains("What limits it"));
+    assert_eq!(page::charts(&results, &sample::traces()).len(), 7);
+}
+
+#[test]
+fn the_critical_path_is_told_where_there_is_one() {
+    let mut results = sample::results(2);
+    assert!(!page::render(&results, &sample::traces()).contains("ritical path"));
+    let trace = results.exercises[3].trace.as_mut().expect("a trace");
+    trace.critical_path = Some("critical path: 310 ms of 420 ms; longest stretch: <merge> (72.0 ms)".into());
+    let page = page::render(&results, &sample::traces());
+    assert!(page.contains("Critical path: 310 ms of 420 ms; longest stretch: &lt;merge&gt; (72.0 ms)."));
 }
 
 #[test]

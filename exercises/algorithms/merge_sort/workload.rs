@@ -9,13 +9,10 @@ use std::{
 
 use lab::{
     data::{self, Keys},
-    par::{Cost, Counted, Pool, measure},
-    workload::{Axis, Peer, Setup, Spec, Workload, digest_of, main as serve},
+    par::{self, Pool},
+    workload::{Axis, Counted, Peer, Setup, Spec, Workload, digest_of, main as serve},
 };
 use rayon::slice::ParallelSliceMut;
-
-/// What a fork is charged in the burdened span, in comparisons and copies: some ten microseconds, the price of a steal.
-const BURDEN: u64 = 20_000;
 
 struct MergeSort {
     keys: Vec<u64>,
@@ -91,17 +88,13 @@ impl Workload for MergeSort {
         Ok(keys.iter().map(|key| u64::from_le_bytes(*key)).collect())
     }
 
-    /// In a pool of one thread: there raw rayon counts as serial, as it is documented to, and not by who stole what.
-    fn cost(&self) -> Option<Cost> {
-        let mut keys: Vec<_> = self.keys.iter().copied().map(Counted).collect();
-        let ((), mut cost) = Pool::new(1).install(|| measure(BURDEN, || merge_sort::sort(&mut keys)));
+    fn cost(&self) -> Option<Counted> {
+        let mut keys: Vec<_> = self.keys.iter().copied().map(par::Counted).collect();
+        let mut counted = Counted::on_one_thread(|| merge_sort::sort(&mut keys));
         // No sort makes fewer comparisons than log2(n!) on random keys. What is missing to that ran where nothing is
         // counted, on threads of std; it is charged as serial work, so that hiding work never helps.
-        let missing = fewest_comparisons(keys.len()).saturating_sub(cost.work);
-        cost.work += missing;
-        cost.span += missing;
-        cost.burdened_span += missing;
-        Some(cost)
+        counted.add_serial(fewest_comparisons(self.keys.len()).saturating_sub(counted.cost.work));
+        Some(counted)
     }
 }
 

@@ -22,14 +22,30 @@ use tracing_subscriber::{
     layer::{Context, Layer},
 };
 
-use super::{direct::DirectLayer, file, taps};
+use super::{direct::DirectLayer, file, path, taps};
+use crate::par::Clocked;
 
 /// The environment variable that names the folder into which [`chrome_from_environment`] writes.
 pub const TRACE_FOLDER_VARIABLE: &str = "RACECOURSE_TRACE_DIR";
 
 /// Makes the trace file whole when dropped.
 #[must_use = "the trace file is complete only when this is dropped"]
-pub struct Chrome(Finish);
+pub struct Chrome {
+    finish: Finish,
+    /// Whose critical paths are drawn.
+    runs: Vec<Clocked>,
+}
+
+impl Chrome {
+    fn new(finish: Finish) -> Self {
+        Self { finish, runs: Vec::new() }
+    }
+
+    /// Has the critical path of a run drawn, in a row of its own, once the file is made whole.
+    pub fn add_run(&mut self, run: Clocked) {
+        self.runs.push(run);
+    }
+}
 
 enum Finish {
     /// tracing-chrome's file is complete once its guard is dropped, and is then written anew as [`file`] has it.
@@ -57,7 +73,7 @@ pub fn chrome(path: &Path) -> io::Result<Chrome> {
         let mut other = other_data(&process.unwrap_or_default());
         other.insert(file::RAW.into(), file::RAW_TRACING_CHROME.into());
         file.write_all(file::head(&other).as_bytes())?;
-        Ok((Writer::Buffered(Box::new(layer)), Chrome(Finish::Rewrite { path: path.into(), guard: Some(guard) })))
+        Ok((Writer::Buffered(Box::new(layer)), Chrome::new(Finish::Rewrite { path: path.into(), guard: Some(guard) })))
     })
 }
 
@@ -78,7 +94,7 @@ pub fn chrome_from_environment(name: &str) -> io::Result<Option<Chrome>> {
         let head = file::head(&other);
         let (start, named) = (Instant::now(), json!(file::Event::process_name(pid.into(), name)));
         file.write_all(format!("{head}[\n{named}").as_bytes())?;
-        Ok((Writer::Direct(DirectLayer::new(file, start)), Chrome(Finish::Foot)))
+        Ok((Writer::Direct(DirectLayer::new(file, start)), Chrome::new(Finish::Foot)))
     })?;
     Ok(Some(chrome))
 }
@@ -118,10 +134,10 @@ pub(super) fn writer() -> Option<&'static Writer> {
 impl Drop for Chrome {
     fn drop(&mut self) {
         ACTIVE.store(false, Ordering::Release);
-        match &mut self.0 {
+        match &mut self.finish {
             Finish::Rewrite { path, guard } => {
                 drop(guard.take());
-                if let Err(error) = rewrite(path) {
+                if let Err(error) = rewrite(path, &self.runs) {
                     eprintln!("cannot complete the trace {}: {error}", path.display());
                 }
             }
@@ -134,9 +150,11 @@ impl Drop for Chrome {
     }
 }
 
-fn rewrite(path: &Path) -> io::Result<()> {
+fn rewrite(path: &Path, runs: &[Clocked]) -> io::Result<()> {
     File::options().append(true).open(path)?.write_all(b"}\n")?;
-    file::write(&file::read(path)?, path)
+    let mut trace = file::read(path)?;
+    path::draw(&mut trace, runs);
+    file::write(&trace, path)
 }
 
 /// Whichever layer writes the trace.

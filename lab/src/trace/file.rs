@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs, io,
+    fmt, fs, io,
     path::Path,
 };
 
@@ -26,6 +26,10 @@ pub const REAPED: &str = "reaped";
 /// Among the arguments of a thread's name: its number in the operating system, where that tells one. A file of tracing-chrome
 /// has it as an instant of the thread until it is [`read`].
 pub const OS_THREAD: &str = "os_thread";
+/// The name of the row that shows the critical path of a run, which is no thread.
+pub const CRITICAL_PATH: &str = "critical path";
+/// Among the arguments of a span: it lies on the critical path. All slices of the path's own row have it.
+pub const CRITICAL: &str = "critical";
 
 /// In `otherData`, by whom the file was written and not yet brought into order; [`read`] does that.
 pub(super) const RAW: &str = "raw";
@@ -144,7 +148,65 @@ impl Slice {
     }
 }
 
+impl ThreadRow {
+    /// Whether it is the row of critical paths, and no thread at all.
+    pub fn is_critical_path(&self) -> bool {
+        let critical = |slice: &Slice| slice.args.get(CRITICAL).and_then(Value::as_bool) == Some(true);
+        self.thread == CRITICAL_PATH && !self.slices.is_empty() && self.slices.iter().all(critical)
+    }
+}
+
+/// The longest chain, by time, of strands that had to wait for each other in one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CriticalPath {
+    /// From the start of the run to its end, in microseconds.
+    pub wall_us: f64,
+    /// In order of time; none overlaps another. `args["thread"]` is the `tid` of the thread that it ran on.
+    pub stretches: Vec<Slice>,
+}
+
+impl CriticalPath {
+    /// All stretches together, in microseconds. What is missing to the wall is time in which what was ready waited for a
+    /// thread.
+    pub fn path_us(&self) -> f64 {
+        self.stretches.iter().map(|stretch| stretch.end_us - stretch.start_us).sum()
+    }
+
+    /// The longest stretch; the first of several.
+    pub fn longest(&self) -> Option<&Slice> {
+        let length = |slice: &Slice| slice.end_us - slice.start_us;
+        self.stretches.iter().reduce(|longest, next| if length(next) > length(longest) { next } else { longest })
+    }
+}
+
+impl fmt::Display for CriticalPath {
+    /// `critical path: 310 ms of 420 ms; longest stretch: merge (72.1 ms)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |us: f64| if us < 99_950.0 { format!("{:.1} ms", us / 1e3) } else { format!("{:.0} ms", us / 1e3) };
+        write!(f, "{CRITICAL_PATH}: {} of {}", ms(self.path_us()), ms(self.wall_us))?;
+        match self.longest() {
+            Some(slice) => write!(f, "; longest stretch: {} ({})", slice.name, ms(slice.end_us - slice.start_us)),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Trace {
+    /// The critical path of each run that forked through `lab::par`, in order of time.
+    pub fn critical_paths(&self) -> Vec<CriticalPath> {
+        let mut paths: Vec<CriticalPath> = Vec::new();
+        for row in self.threads().into_iter().filter(ThreadRow::is_critical_path) {
+            for slice in row.slices {
+                match (slice.depth, paths.last_mut()) {
+                    (0, _) => paths.push(CriticalPath { wall_us: slice.end_us - slice.start_us, stretches: Vec::new() }),
+                    (_, Some(path)) => path.stretches.push(slice),
+                    (_, None) => {}
+                }
+            }
+        }
+        paths
+    }
+
     /// The rows of its timeline, by process in the order of the trace, then by thread number: every thread that has a name or
     /// a slice. Slices that are open at the end of the trace end there.
     pub fn threads(&self) -> Vec<ThreadRow> {

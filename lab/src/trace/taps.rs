@@ -1,4 +1,4 @@
-//! The one subscriber of a process: it hands each span to the recorder and to the trace file, whichever listens.
+//! The one subscriber of a process: it hands each span to the recorder, the trace file and a recorded graph, whichever listens.
 //!
 //! `tracing` takes one global subscriber and keeps it, and a test may record while a trace is written, so both listen behind
 //! one layer that is installed when the first of them is used.
@@ -23,6 +23,7 @@ use tracing_subscriber::{
 };
 
 use super::{chrome, recorder};
+use crate::par;
 
 /// Installs the subscriber, once.
 ///
@@ -38,8 +39,13 @@ pub(super) fn install() -> Result<(), String> {
         .clone()
 }
 
+/// Lets [`par`] know of spans; where another subscriber is installed, it never hears of any.
+pub(crate) fn listen_to_spans() {
+    let _another_listens = install();
+}
+
 /// A number of this thread, from 1, never given twice in a process.
-pub(super) fn thread_number() -> u64 {
+pub(crate) fn thread_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! { static NUMBER: Cell<u64> = const { Cell::new(0) } }
     NUMBER.with(|number| {
@@ -80,7 +86,7 @@ impl Layer<Registry> for Taps {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, Registry>) -> bool {
-        *metadata.level() <= Level::INFO && (recorder::listens() || chrome::writer().is_some())
+        *metadata.level() <= Level::INFO && (recorder::listens() || chrome::writer().is_some() || par::records())
     }
 
     // Libraries speak at DEBUG and below; the course's spans are INFO.
@@ -103,6 +109,9 @@ impl Layer<Registry> for Taps {
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, Registry>) {
+        if par::records() {
+            par::span(context.metadata(id).map(|metadata| metadata.name()));
+        }
         recorder::on_enter(id, &context);
         if let Some(writer) = chrome::writer() {
             writer.on_enter(id, context);
@@ -110,6 +119,7 @@ impl Layer<Registry> for Taps {
     }
 
     fn on_exit(&self, id: &Id, context: Context<'_, Registry>) {
+        par::span(None);
         recorder::on_exit(id, &context);
         if let Some(writer) = chrome::writer() {
             writer.on_exit(id, context);

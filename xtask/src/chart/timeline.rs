@@ -57,9 +57,9 @@ impl From<&Trace> for Timeline {
     /// their process id beside it, as viewers show them.
     ///
     /// Time inside a span with the argument `waits = true`, and in no span within it, is left out: whoever waits for another
-    /// thread or process is idle.
+    /// thread or process is idle. The row of critical paths is no thread.
     fn from(trace: &Trace) -> Self {
-        let rows = trace.threads();
+        let rows: Vec<ThreadRow> = trace.threads().into_iter().filter(|row| !row.is_critical_path()).collect();
         let alone = |row: &ThreadRow| rows.iter().all(|other| other.pid == row.pid || other.process != row.process);
         let process = |row: &ThreadRow| match row.process.as_str() {
             "" => format!("process {}", row.pid),
@@ -525,7 +525,7 @@ fn runs(cells: &[Cell], left: f64, width: f64, y: f64, height: f64) -> BTreeMap<
 
 #[cfg(test)]
 mod tests {
-    use lab::trace::file::Event;
+    use lab::trace::file::{CRITICAL, CRITICAL_PATH, Event};
 
     use super::*;
     use crate::results::Subject;
@@ -580,6 +580,28 @@ mod tests {
     }
 
     #[test]
+    fn the_critical_path_is_no_thread() {
+        let span = |tid, name| {
+            let mut events = [("B", 10.0), ("E", 30.0)].map(|(ph, ts)| Event::new(ph, name, 1, tid, ts));
+            events[0].args.insert(CRITICAL.into(), true.into());
+            events
+        };
+        let names = [
+            Event::thread_name(1, 1, "worker"),
+            Event::thread_name(1, 2, CRITICAL_PATH),
+            Event::thread_name(1, 3, CRITICAL_PATH),
+        ];
+        let mut events: Vec<Event> =
+            names.into_iter().chain(span(1, "merge")).chain(span(2, "merge")).chain(span(3, "work")).collect();
+        // A thread that a learner calls so is one still.
+        events.retain(|event| event.tid != 3 || event.ph != "B");
+        events.push(Event::new("B", "work", 1, 3, 10.0));
+        let timeline = Timeline::from(&Trace { events, ..Trace::default() });
+        assert_eq!(timeline.rows.iter().map(|row| row.thread.as_str()).collect::<Vec<_>>(), ["worker", CRITICAL_PATH]);
+        assert_eq!(timeline.rows[1].slices[0].name, "work");
+    }
+
+    #[test]
     fn who_waits_is_idle() {
         let event = |ph, name, ts| Event::new(ph, name, 1, 1, ts);
         let mut waits = event("B", "dispatch", 0.0);
@@ -597,7 +619,7 @@ mod tests {
     fn nothing_is_drawn_of_nothing() {
         assert_eq!(Summary::new(&Timeline::default()), None);
         let only_moments = Timeline { rows: vec![row("a", vec![slice("x", 5.0, 5.0, 0)])] };
-        let trace = TraceResult { file: "a.json".into(), subject: Subject::Yours, threads: 2, losses: None };
+        let trace = TraceResult { file: "a.json".into(), subject: Subject::Yours, threads: 2, losses: None, critical_path: None };
         assert_eq!(draw("threads/spin_lock", &trace, &only_moments, Layout::Wide), None);
     }
 }

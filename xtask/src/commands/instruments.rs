@@ -1,4 +1,4 @@
-//! `run`, `trace` and `span`: one instrument on one exercise.
+//! `run` and `trace`: one instrument on one exercise.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -8,16 +8,16 @@ use lab::workload::{Setup, Spec};
 use super::{OnOne, Usage, code, code_for, find};
 use crate::{
     catalog::{Catalog, Exercise},
-    check::{Candidate, Checker, Purpose, SEED, on_how_many, printable, threads_for},
+    check::{Candidate, SEED, on_how_many, printable, threads_for},
     driver::Workload,
     losses::sentences::{self, Told},
-    results::{Evidence, Verdict},
+    results::Verdict,
     screen::{self, bold, faint, say, table},
     traced::{Traced, traced_run},
 };
 
 /// Whose work the command line means.
-pub fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
+pub(super) fn candidate<'a>(catalog: &'a Catalog, on: &OnOne) -> Result<Candidate<'a>> {
     let exercise = find(catalog, &on.exercise)?;
     if !on.solution {
         return Ok(catalog.yours(exercise));
@@ -132,12 +132,13 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         screen::warn(printable(&format!("where its time went is not known: {error:#}")));
         screen::warn(format!("see which test it fails: cargo xtask check {}", exercise.name));
     }
-    let rows = trace.threads();
+    let rows: Vec<_> = trace.threads().into_iter().filter(|row| !row.is_critical_path()).collect();
+    let critical_path = trace.critical_paths().first().map(ToString::to_string);
     if json {
         let spans: usize = rows.iter().map(|row| row.slices.len()).sum();
         let (path, threads, losses) = (exercise.path(), rows.len(), losses.ok());
         screen::json(&serde_json::json!({
-            "exercise": path, "file": out, "threads": threads, "spans": spans, "losses": losses,
+            "exercise": path, "file": out, "threads": threads, "spans": spans, "losses": losses, "critical_path": critical_path,
         }));
         return Ok(code(true));
     }
@@ -146,7 +147,8 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let end = rows.iter().flat_map(|row| &row.slices).map(|slice| slice.end_us).fold(0.0, f64::max);
     let lines = rows.iter().map(|row| {
         // Slices of depth 0 do not overlap.
-        let busy: f64 = row.slices.iter().filter(|slice| slice.depth == 0).map(|slice| slice.end_us - slice.start_us).sum();
+        let outermost = row.slices.iter().filter(|slice| slice.depth == 0);
+        let busy = outermost.fold(0.0, |sum, slice| sum + slice.end_us - slice.start_us);
         let share = if end > start { format!("{:.0} % in spans", 100.0 * busy / (end - start)) } else { "no spans".into() };
         vec![format!("  {} {}", row.process, row.pid), row.thread.clone(), format!("{} spans", row.slices.len()), share]
     });
@@ -156,6 +158,9 @@ pub fn trace(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     if let Ok(losses) = &losses {
         say_losses(&sentences::tell(losses));
     }
+    if let Some(path) = critical_path {
+        say(printable(&path));
+    }
     say(faint("open it in chrome://tracing or in Perfetto (drag and drop)"));
     Ok(code(true))
 }
@@ -164,37 +169,4 @@ fn say_losses(told: &Told) {
     say(printable(&told.headline));
     told.lines.iter().for_each(|line| say(format!("  {}", printable(line))));
     told.notes.iter().for_each(|note| say(faint(printable(note))));
-}
-
-/// Work and span.
-pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
-    let own = candidate(catalog, on)?;
-    if own.exercise.about.span.is_none() {
-        return Err(Usage(format!("{} counts no work and span", own.exercise.name)).into());
-    }
-    let result = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict }.one(&own, "span", None)?;
-    let exit = code_for(result.verdict == Verdict::Fail, result.verdict != Verdict::Pass);
-    if json {
-        screen::json(&result);
-        return Ok(exit);
-    }
-    say(format!("{}: {}", bold(&own.exercise.name), printable(&result.summary)));
-    if let Some(Evidence::Span(span)) = &result.evidence {
-        let figure = |name: &str, value: String| vec![format!("  {name}"), value];
-        let per = |span_units: u64| span.work as f64 / span_units.max(1) as f64;
-        let lines = table(&[
-            figure("work", format!("{} {}", span.work, span.unit)),
-            figure("span", format!("{} {}", span.span, span.unit)),
-            figure("forks", span.forks.to_string()),
-            figure("parallelism", format!("{:.1}", per(span.span))),
-            figure("with a burden a fork", format!("{:.1}", per(span.burdened_span))),
-        ]);
-        for line in lines {
-            say(line);
-        }
-    }
-    for case in result.cases {
-        say(case.message.unwrap_or_default());
-    }
-    Ok(exit)
 }

@@ -22,6 +22,7 @@ mod instruments;
 mod map;
 mod orderings;
 mod report;
+mod span;
 mod study;
 mod verify;
 
@@ -156,7 +157,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Hint { exercise }) => hint::hint(&catalog, &exercise, json),
         Some(Command::Run(on)) => instruments::run(&catalog, &on, json),
         Some(Command::Trace(on)) => instruments::trace(&catalog, &on, json),
-        Some(Command::Span(on)) => instruments::span(&catalog, &on, json),
+        Some(Command::Span(on)) => span::span(&catalog, &on, json),
         Some(Command::Bench(on)) => bench::bench(&catalog, &on, json),
         Some(Command::Report { exercises, quick, peers, out, render }) => {
             report::report(&catalog, &report::Options { exercises, quick, out, render, json, peers })

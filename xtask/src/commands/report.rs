@@ -23,7 +23,7 @@ use crate::{
     peers::{Peers, Places, Race, left_out},
     results::{Curves, ExerciseResult, Note, Results, Subject, TraceResult, Verdict, write_whole},
     screen::{self, Progress, bold, say, seconds, table},
-    traced::traced_run,
+    traced::{Traced, traced_run},
 };
 
 /// What the command line says.
@@ -206,11 +206,13 @@ fn traced(
     let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
     let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
     let file = format!("traces/{}.json", exercise.name);
-    let (losses, lost) = match traced_run(program, exercise, setup, &out.join(&file))?.losses {
+    let Traced { trace, losses } = traced_run(program, exercise, setup, &out.join(&file))?;
+    let (losses, lost) = match losses {
         Ok(losses) => (Some(losses), None),
         Err(error) => (None, Some(error)),
     };
-    Ok((TraceResult { file, subject, threads: setup.threads, losses }, lost))
+    let critical_path = trace.critical_paths().first().map(ToString::to_string);
+    Ok((TraceResult { file, subject, threads: setup.threads, losses, critical_path }, lost))
 }
 
 fn benched(
@@ -253,7 +255,7 @@ fn draw(results: &Results, out: &Path) -> Result<()> {
 }
 
 /// How the names of the charts end that a report draws.
-const OURS: [&str; 4] = ["-speedup.svg", "-timeline.svg", "-losses.svg", "-weak.svg"];
+const OURS: [&str; 5] = ["-speedup.svg", "-weak.svg", "-parallelism.svg", "-timeline.svg", "-losses.svg"];
 
 /// A chart of an earlier report that this one does not draw must not be taken for its own. What a report never writes stays:
 /// `--out` can name any folder.
@@ -295,7 +297,8 @@ mod tests {
     #[test]
     fn only_charts_of_an_earlier_report_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a-speedup.svg", "b-speedup.svg", "b-timeline.svg", "b-losses.svg", "b-weak.svg", "mine.svg", "notes.txt"] {
+        let theirs = ["mine.svg", "notes.txt"].map(String::from);
+        for name in OURS.map(|end| format!("b{end}")).into_iter().chain(theirs).chain(["a-speedup.svg".into()]) {
             fs::write(folder.path().join(name), "").unwrap();
         }
         remove_old(folder.path(), |name| name == "a-speedup.svg").unwrap();

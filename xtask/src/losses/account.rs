@@ -8,7 +8,7 @@ use std::{
 use lab::trace::file::{CLOCK_BASE, Slice, ThreadRow, Trace};
 use serde_json::Value;
 
-use super::{Account, Alone, CRITICAL_PATH, Lane, ThreadUse, Told};
+use super::{Account, Alone, Lane, ThreadUse, Told};
 use crate::{
     chart::timeline::{self, Summary, Timeline},
     driver::{Scheduled, Timed},
@@ -47,7 +47,7 @@ pub fn account(trace: &Trace, run: &Timed, lanes: usize, who: Who) -> Account {
     let rows = trace.threads();
     let go = go_us(trace, run);
     let counts = |row: &&ThreadRow| match who {
-        _ if row.thread == CRITICAL_PATH => false,
+        _ if row.is_critical_path() => false,
         Who::Threads => true,
         Who::ProcessesBut(pid) => row.pid != pid,
     };
@@ -249,7 +249,7 @@ fn pieces(slices: &[Slice], go_us: f64, wall: f64) -> Vec<Piece<'_>> {
 mod tests {
     use std::time::Duration;
 
-    use lab::trace::file::{Event, OS_THREAD};
+    use lab::trace::file::{CRITICAL, CRITICAL_PATH, Event, OS_THREAD};
     use rand::{Rng, SeedableRng};
 
     use super::*;
@@ -348,7 +348,9 @@ mod tests {
         events.extend(span("late", 1, [160.0, 170.0], false));
         let (outer, inner) = (span("work", 1, [120.0, 140.0], false), span("lock", 1, [125.0, 130.0], true));
         events.extend([outer[0].clone(), inner[0].clone(), inner[1].clone(), outer[1].clone()]);
-        events.extend(span("path", 3, [100.0, 150.0], false));
+        let mut path = span("path", 3, [100.0, 150.0], false);
+        path[0].args.insert(CRITICAL.into(), true.into());
+        events.extend(path);
         events.extend(span("wait", 2, [100.0, 150.0], true));
         let run = run(&[(101, ran(0.02, 0.003, 0.051)), (102, ran(0.0, 0.0, 0.051)), (103, ran(9.0, 9.0, 0.051))]);
         let account = account(&trace(events), &run, 2, Who::Threads);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lab::trace::file::{Slice, Trace};
 use serde_json::json;
 
-use super::{CRITICAL_PATH, InFlight};
+use super::InFlight;
 use crate::driver::Timed;
 
 /// A request: its first and its last moment on a thread, and for how many moments it was there.
@@ -20,7 +20,7 @@ struct Request {
 pub fn in_flight(trace: &Trace, run: &Timed, allowed: usize) -> InFlight {
     let go = super::account::go_us(trace, run);
     let rows = trace.threads();
-    let slices: Vec<&Slice> = rows.iter().filter(|row| row.thread != CRITICAL_PATH).flat_map(|row| &row.slices).collect();
+    let slices: Vec<&Slice> = rows.iter().filter(|row| !row.is_critical_path()).flat_map(|row| &row.slices).collect();
     let within = |from: f64, to: f64| [(from - go) / 1e6, (to - go) / 1e6].map(|time| time.clamp(0.0, run.seconds));
     let (span, requests) = requests(&slices);
     let requests: Vec<[f64; 2]> = requests.iter().map(|request| within(request.from, request.to)).collect();

@@ -10,14 +10,14 @@ use super::{
     html::{Cell, badge, table},
 };
 use crate::{
-    chart::{Layout, number, pairs, speedup, text::escape},
+    chart::{Layout, number, pairs, parallelism, speedup, text::escape},
     results::{CaseResult, CheckResult, Evidence, Pair, Record, Span, Speed, Subject, Verdict},
 };
 
 /// Appends the evidence of one check, where it has any.
 ///
-/// `axis` is what the exercise's threads count, `id` is unique in the page.
-pub fn of(page: &mut String, check: &CheckResult, subject: Subject, axis: Axis, id: &str) {
+/// `path` is the exercise's, `axis` is what its threads count, `id` is unique in the page.
+pub fn of(page: &mut String, path: &str, check: &CheckResult, subject: Subject, axis: Axis, id: &str) {
     models(page, &check.cases);
     match &check.evidence {
         Some(Evidence::Speed(speed)) => {
@@ -27,7 +27,13 @@ pub fn of(page: &mut String, check: &CheckResult, subject: Subject, axis: Axis, 
                 write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
             }
         }
-        Some(Evidence::Span(span)) => facts(page, "Work and span", &span_facts(span)),
+        Some(Evidence::Span(span)) => {
+            facts(page, "Work and span", &span_facts(span));
+            let draw = |layout| parallelism::draw(path, subject, span, layout);
+            if let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) {
+                write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
+            }
+        }
         None => {}
     }
 }
@@ -143,18 +149,22 @@ fn digits(value: f64) -> String {
 }
 
 fn span_facts(span: &Span) -> Vec<(&'static str, String)> {
-    let Span { unit, size, work, span, burdened_span, forks, wanted } = span;
-    let over = |span: u64| match span {
+    let Span { unit, size, work, span: longest, forks, wanted, burden, .. } = span;
+    let over = |parallelism: f64| match longest {
         0 => "not defined: the span is 0".into(),
-        span => number::mean(*work as f64 / span as f64),
+        _ => number::mean(parallelism),
     };
-    vec![
-        ("Parallelism", format!("{}; {} for full points", over(*span), number::mean(*wanted))),
-        ("Burdened", over(*burdened_span)),
+    let burdened = || over(span.burdened_parallelism());
+    let mut facts = vec![
+        ("Parallelism", format!("{}; {} for full points", over(span.parallelism()), number::mean(*wanted))),
+        ("Burdened", burden.as_ref().map_or_else(|| "not known: no burden was charged".into(), |_| burdened())),
         ("Work", format!("{} {unit} at size {}", number::count(*work), number::count(*size))),
-        ("Span", format!("{} {unit}", number::count(*span))),
+        ("Span", format!("{} {unit}", number::count(*longest))),
         ("Forks", number::count(*forks)),
-    ]
+    ];
+    facts.extend(burden.as_ref().map(|burden| ("Burden of a fork", burden.in_words(unit))));
+    facts.extend(span.limit_in_words().map(|limit| ("What limits it", limit)));
+    facts
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
         missing(page, "Nobody's work was checked in this report.", &format!("cargo xtask check {name}"), "checks yours");
     }
     for subject in subjects {
-        checks(page, subject, axis, &id);
+        checks(page, path, subject, axis, &id);
     }
     traced(page, path, trace.as_ref(), timeline, axis);
     losses::section(page, path, trace.as_ref());
@@ -65,7 +65,7 @@ pub fn missing(page: &mut String, what: &str, make: &str, does: &str) {
     writeln!(page, "<p class=\"missing\">{} {} {}.</p>", escape(what), command(make), escape(does)).expect(TAKES);
 }
 
-fn checks(page: &mut String, subject: &SubjectResult, axis: Axis, id: &str) {
+fn checks(page: &mut String, path: &str, subject: &SubjectResult, axis: Axis, id: &str) {
     let whose = capital(&subject.subject.to_string());
     writeln!(page, "<h3>{whose} {}</h3>", points_of(subject.points, subject.max_points)).expect(TAKES);
     if subject.checks.is_empty() {
@@ -79,7 +79,7 @@ fn checks(page: &mut String, subject: &SubjectResult, axis: Axis, id: &str) {
         failures(page, check, &format!("{id}-{}-{i}", subject.subject));
     }
     for (i, check) in subject.checks.iter().enumerate() {
-        evidence::of(page, check, subject.subject, axis, &format!("{id}-{}-{i}", subject.subject));
+        evidence::of(page, path, check, subject.subject, axis, &format!("{id}-{}-{i}", subject.subject));
     }
 }
 
@@ -165,6 +165,9 @@ fn traced(page: &mut String, path: &str, trace: Option<&TraceResult>, timeline: 
         }
         _ if timeline.is_none() => missing(page, "The trace could not be read.", &make, "makes a new one"),
         _ => missing(page, "The trace holds no span of any length.", &make, "makes a new one"),
+    }
+    if let Some(path) = &trace.critical_path {
+        writeln!(page, "<p class=\"note\">{}.</p>", escape(&capital(path))).expect(TAKES);
     }
     let file = match beside(&trace.file) {
         Some(target) => format!("<a href=\"{target}\">{}</a>", escape(&trace.file)),

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 
 use lab::{
     finding::{Failure, WIDTH},
+    par::{PROCESSORS, Scheduled},
     workload::Axis,
 };
 use serde_json::json;
 use xtask::{
     chart::timeline::{Row, Slice, Timeline},
     results::{
-        Bandwidth, CaseResult, Ceilings, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Load, Machine, Pair,
-        Point, Record, Results, Span, Speed, Subject, SubjectResult, TraceResult, Verdict, Weak,
+        Bandwidth, Burden, CaseResult, Ceilings, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Load, Machine,
+        Pair, Place, Point, Record, Results, Span, Speed, Subject, SubjectResult, TraceResult, Verdict, Weak,
     },
 };
 
@@ -167,6 +168,11 @@ fn span(verdict: Verdict, points: (f64, f64), summary: &str, span: u64) -> Check
         burdened_span: span * 3,
         forks: 4_094,
         wanted: 100.0,
+        burden: Some(Burden { units: 1_200, nanoseconds: 9_400, steals: 300, nanoseconds_per_unit: 7.8 }),
+        schedule: PROCESSORS
+            .map(|processors| Scheduled { processors, units: 9_437_184 / processors as u64 + span - span / processors as u64 })
+            .into(),
+        place: Some(Place { name: Some("merge".into()), share: 0.87, longest: 0.43 }),
     };
     CheckResult { evidence: Some(Evidence::Span(evidence)), seconds: 0.21, ..check("span", verdict, points, summary, vec![]) }
 }
@@ -301,6 +307,7 @@ fn process_pool(cores: usize) -> ExerciseResult {
             subject: Subject::Reference,
             threads: 2,
             losses: Some(losses::named("untold gains")),
+            critical_path: None,
         }),
         notes: Vec::new(),
         peers: Vec::new(),
@@ -383,6 +390,7 @@ fn crawler() -> ExerciseResult {
             subject: Subject::Yours,
             threads: 8,
             losses: Some(losses::named("requests")),
+            critical_path: None,
         }),
         notes: Vec::new(),
         peers: Vec::new(),
@@ -461,6 +469,7 @@ fn merge_sort(cores: usize) -> ExerciseResult {
             subject: Subject::Yours,
             threads: 2,
             losses: Some(losses::named("every category")),
+            critical_path: None,
         }),
         notes: Vec::new(),
         peers: Vec::new(),
