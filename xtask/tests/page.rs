@@ -225,7 +225,7 @@ fn a_span_without_a_burden_or_a_schedule_is_told_as_such() {
     let results: Results = serde_json::from_value(stored).expect("older results are read");
     let page = page::render(&results, &sample::traces());
     assert!(page.contains("not known: no burden was charged") && !page.contains("What limits it"));
-    assert_eq!(page::charts(&results, &sample::traces()).len(), 7);
+    assert_eq!(page::charts(&results, &sample::traces()).len(), 10);
 }
 
 #[test]
@@ -384,6 +384,15 @@ fn what_is_not_known_of_a_run_is_said() {
         let text = [vec![told.headline], told.lines, told.notes].concat().join("\n");
         assert!(text.contains(said), "{what} does not say {said:?}: {text}");
     }
+}
+
+#[test]
+fn what_work_and_span_promise_stands_beside_what_was_measured() {
+    let charts = page::charts(&sample::results(8), &sample::traces());
+    let says = |name: &str| texts(&charts[name]).into_iter().map(|text| text.says).collect::<Vec<_>>().join(" ");
+    let promised = |name: &str| says(name).contains("predicted from work and span");
+    assert!(promised("merge_sort-speedup.svg"));
+    assert!(!promised("spin_lock-speedup.svg"), "nothing was counted");
 }
 
 #[test]

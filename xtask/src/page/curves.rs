@@ -19,16 +19,31 @@ use crate::{
         text::escape,
     },
     fits::{Fit, Law},
-    results::{Bandwidth, Ceilings, Curves, ExerciseResult, Results, Weak},
+    results::{Bandwidth, Ceilings, Curves, Evidence, ExerciseResult, Results, SubjectResult, Weak},
 };
 
 const NONE: &str = "\u{2013}";
 
 /// The speedup chart of one exercise; `None` where nobody was benched.
 pub fn chart(exercise: &ExerciseResult, results: &Results, layout: Layout) -> Option<Result<Chart, Missing>> {
-    let beside = Beside { ceilings: results.ceilings.as_ref(), predicted: &[] };
     let curves = exercise.curves.as_ref()?;
+    let beside = Beside { ceilings: results.ceilings.as_ref(), predicted: &predicted(exercise, curves) };
     Some(speedup::draw(&exercise.path, curves, results.machine.cores, beside, layout))
+}
+
+/// What work and span promise whom the chart is about, by threads: the schedule says how many times as fast as on one thread
+/// it would be, and how fast it is on one thread was measured.
+fn predicted(exercise: &ExerciseResult, curves: &Curves) -> Vec<(usize, f64)> {
+    let Ok(speedups) = Speedups::new(curves) else { return Vec::new() };
+    let contender = speedups.subject();
+    let of_it = |subject: &&SubjectResult| subject.subject.to_string() == contender.name;
+    let checks = exercise.subjects.iter().find(of_it).into_iter().flat_map(|subject| &subject.checks);
+    let span = checks.filter_map(|check| check.evidence.as_ref()).find_map(|evidence| match evidence {
+        Evidence::Span(span) => Some(span),
+        Evidence::Speed(_) => None,
+    });
+    let (Some(span), Some(one)) = (span, contender.at(1)) else { return Vec::new() };
+    span.predicted().iter().map(|point| (point.processors, point.simulated * one.speedup)).collect()
 }
 
 /// The chart of its weak scaling, where there are points enough for one and its size says how much there is to do.
