@@ -196,12 +196,12 @@ pub struct Planned {
 pub fn schedule(extent: &Extent, seed: u64) -> Vec<Planned> {
     let mut lot = Pcg64Mcg::seed_from_u64(seed);
     let mut all = Vec::new();
-    for (nominal, by_load) in std::iter::once((1.0, extent.same)).chain(extent.slower.iter().copied()) {
-        for (load, times) in Load::ALL.into_iter().zip(by_load) {
+    for (place, load) in Load::ALL.into_iter().enumerate() {
+        for (nominal, by_load) in std::iter::once((1.0, extent.same)).chain(extent.slower.iter().copied()) {
             // There are slower versions of one exercise only, the last two of the table.
             let programs = if nominal > 1.0 { &PROGRAMS[1..] } else { &PROGRAMS[..] };
             let planned = |index: usize| Planned { program: programs[index % programs.len()], nominal, load, seed: 0 };
-            all.extend((0..times).map(planned));
+            all.extend((0..by_load[place]).map(planned));
         }
     }
     // Fisher and Yates.
