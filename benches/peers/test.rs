@@ -35,12 +35,12 @@ fn every_peer_is_right() {
             patience: Duration::ZERO,
             limit: Duration::from_secs(120),
         };
-        let mut curves = Curves { size, size_unit: String::new(), axis, contenders: BTreeMap::new() };
+        let mut curves = Curves { size, size_unit: String::new(), axis, contenders: BTreeMap::new(), weak: None };
         for peer in peers.measure(&race, &mut curves).unwrap() {
             match peer.outcome {
                 PeerOutcome::Measured => assert_eq!(curves.contenders[&peer.name].len(), 2),
                 // A machine need not have Python or another compiler; those in Rust are always there.
-                PeerOutcome::Skipped(why) if peer.language != "Rust" => eprintln!("skipped: {name}, {}: {why}", peer.name),
+                PeerOutcome::Skipped(why) if peer.language != "Rust" => println!("\nskipped: {name}, {}: {why}", peer.name),
                 other => wrong.push(format!("{name}, {}: {other:?}", peer.name)),
             }
         }

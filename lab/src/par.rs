@@ -30,8 +30,9 @@
 //! # What it does not see
 //!
 //! - Raw rayon (`par_iter`, `rayon::join`) knows nothing of frames: what stays on the thread counts as serial, what another
-//!   worker steals is not counted at all. In a pool of one thread nothing is stolen, and all of it counts as serial:
-//!   workloads measure there, `Pool::new(1).install(|| measure(..))`.
+//!   worker steals is not counted at all. In a pool of one thread nothing is stolen, and `par_iter` and `rayon::join`
+//!   count as serial: workloads measure there, `Pool::new(1).install(|| measure(..))`. A raw spawn that runs while a counted
+//!   join waits is not counted even there.
 //! - Threads of `std` have no frame; what they do is not counted.
 //! - Locks and channels make strands wait for each other. Those edges are not in the graph, and the span comes out too short.
 //! - A fork that panics adds nothing of its children.
@@ -222,7 +223,7 @@ pub fn measure<R>(burden: u64, f: impl FnOnce() -> R) -> (R, Cost) {
 }
 
 /// Runs `f` and keeps its graph, from which the cost at any burden and the time on any number of processors follow; `None`
-/// where it has more than some ten million forks, which is more than fits well into memory.
+/// where it has more than some two million forks, which is more than can be scheduled in a few seconds.
 ///
 /// Costs some hundred nanoseconds a fork, and 100 bytes or less while it runs, half of that afterwards. The cost that comes
 /// with it is without a burden. The graph knows which [`span!`](crate::span) each strand was in, unless the process has a

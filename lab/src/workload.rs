@@ -134,11 +134,12 @@ impl Counted {
     #[must_use]
     pub fn priced(&self, burden: Burden) -> Priced {
         let Some(graph) = &self.graph else {
-            return Priced { cost: self.cost, burden: None, schedule: Vec::new(), chain: Vec::new() };
+            return Priced { cost: self.cost, burden: None, schedule: Vec::new(), unburdened: None, chain: Vec::new() };
         };
         let units = burden.in_units(self.cost.work);
         let schedule = graph.schedule(&par::PROCESSORS, units);
-        Priced { cost: graph.cost(units), burden: Some(units), schedule, chain: graph.longest_chain() }
+        let unburdened = graph.schedule(&par::PROCESSORS[par::PROCESSORS.len() - 1..], 0).first().map(|most| most.units);
+        Priced { cost: graph.cost(units), burden: Some(units), schedule, unburdened, chain: graph.longest_chain() }
     }
 }
 
@@ -189,6 +190,9 @@ pub struct Priced {
     /// How long it takes on so many processors, each steal charged with the burden; empty where nothing was scheduled.
     #[serde(default)]
     pub schedule: Vec<par::Scheduled>,
+    /// How long it takes on the most of these processors where a steal costs nothing.
+    #[serde(default)]
+    pub unburdened: Option<u64>,
     /// What the longest chain consists of, the most first; without a burden.
     #[serde(default)]
     pub chain: Vec<par::Link>,
@@ -465,15 +469,19 @@ fn serve<W: Workload>() -> Result<(), String> {
             Request::Go => match (&stage, next.take()) {
                 (Some((_, workload)), Some((contender, input))) => {
                     let Some(run) = entry::<W>(&contender) else { unreachable!("`prepare` has looked it up") };
+                    // Said inside the recording: to put in order what that has kept is no part of the run.
+                    let go = || {
+                        let output = run(workload, input);
+                        send(&mut answers, &Answer::Done {}).map(|()| output)
+                    };
                     let output = match &mut trace {
-                        None => run(workload, input),
+                        None => go()?,
                         Some(trace) => {
-                            let (output, strands) = par::record_moments(|| run(workload, input));
+                            let (output, strands) = par::record_moments(go);
                             strands.into_iter().for_each(|run| trace.add_run(run));
-                            output
+                            output?
                         }
                     };
-                    send(&mut answers, &Answer::Done {})?;
                     let digest = format!("{:016x}", workload.digest(&output));
                     send(&mut answers, &Answer::Output { digest })?;
                 }

@@ -104,6 +104,7 @@ fn play(role: &str, path: &Path) {
 
 /// A span that begins before another, on another thread, and ends after it; then one more.
 fn forked() {
+    let forked = Instant::now();
     let (begun, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     let wait_for = |flag: &AtomicBool| {
         while !flag.load(Ordering::Acquire) {
@@ -114,7 +115,8 @@ fn forked() {
         let _longer = lab::span!("longer");
         begun.store(true, Ordering::Release);
         wait_for(&ended);
-        thread::sleep(Duration::from_millis(2));
+        // Longer than the other closure, however long that one has waited for a thief or for a core.
+        thread::sleep(forked.elapsed() + Duration::from_millis(50));
     };
     let shorter = || {
         wait_for(&begun);

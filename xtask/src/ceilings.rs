@@ -43,7 +43,7 @@ const FEW: usize = 512;
 pub fn measure(quick: bool) -> Result<Ceilings> {
     let cache = last_level_caches(Path::new("/sys/devices/system/cpu"));
     let array = array_size(cache, available_memory());
-    ensure!(array >= 1 << 20, "there is too little free memory for arrays that no cache holds");
+    ensure!(array >= cache.unwrap_or(USUAL_CACHE), "there is too little free memory for arrays that no cache holds");
     // The first pass finds pages and threads cold, and does not count.
     let passes = if quick { 5 } else { 10 };
     let in_cache = in_cache();
@@ -125,7 +125,11 @@ fn bytes(size: &str) -> Option<u64> {
 fn available_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+    let machines = line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024;
+    // A container may be allowed less than the machine has.
+    let figure = |file: &str| fs::read_to_string(format!("/sys/fs/cgroup/memory.{file}")).ok()?.trim().parse::<u64>().ok();
+    let allowed = figure("max").map(|most| most.saturating_sub(figure("current").unwrap_or(0)));
+    Some(allowed.map_or(machines, |allowed| machines.min(allowed)))
 }
 
 /// The time of each of so many passes by `threads`, with `elements` in each of the three arrays of every thread.

@@ -274,24 +274,10 @@ struct Sample {
 fn read(folder: &Path, series: &[Series], spec: &Spec, failures: &[Failure]) -> Result<Option<Curves>> {
     let mut strong: BTreeMap<String, Vec<Point>> = BTreeMap::new();
     let mut weak: BTreeMap<String, Vec<Point>> = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        open.extend(entries.flatten().filter(|entry| entry.path().is_dir()).map(|entry| entry.path()));
-        let file = folder.join("benchmark.json");
-        if !folder.ends_with("new") || !file.is_file() {
-            continue;
-        }
-        let benchmark: Benchmark = parse(&file)?;
-        let (Some(contender), Some(threads)) = (benchmark.function_id, benchmark.value_str) else { continue };
-        if failures.iter().any(|failure| failure.contender == contender) {
-            continue;
-        }
-        let Ok(threads) = threads.parse() else { bail!("{} has a value that is no number", file.display()) };
-        let asked = series.iter().find(|series| {
-            series.group() == benchmark.group_id && series.contender == contender && series.threads.contains(&threads)
-        });
-        let Some(asked) = asked else { continue };
+    for Stored { folder, group, contender, threads } in stored(folder)? {
+        let of_it = |series: &&Series| series.group() == group && series.contender == contender;
+        let asked = series.iter().filter(of_it).find(|series| series.threads.contains(&threads));
+        let (Some(asked), false) = (asked, failures.iter().any(|failure| failure.contender == contender)) else { continue };
         let sample: Sample = parse(&folder.join("sample.json"))?;
         let samples = sample.times.iter().zip(&sample.iters).map(|(time, runs)| time / runs / 1e9).collect();
         let contenders = if asked.scaling == Scaling::Weak { &mut weak } else { &mut strong };
@@ -305,6 +291,56 @@ fn read(folder: &Path, series: &[Series], spec: &Spec, failures: &[Failure]) -> 
     let Some(size) = first(Scaling::Strong).map(|series| series.size).filter(|_| !strong.is_empty()) else { return Ok(None) };
     let weak = first(Scaling::Weak).filter(|_| !weak.is_empty()).map(|first| Weak { size: first.size, contenders: weak });
     Ok(Some(Curves { size, size_unit: spec.size_unit.clone(), axis: spec.axis, contenders: strong, weak }))
+}
+
+/// One point as Criterion stored it.
+struct Stored {
+    /// Where its samples are.
+    folder: PathBuf,
+    group: String,
+    contender: String,
+    threads: usize,
+}
+
+/// All points below `folder`.
+fn stored(folder: &Path) -> Result<Vec<Stored>> {
+    let mut all = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        open.extend(entries.flatten().filter(|entry| entry.path().is_dir()).map(|entry| entry.path()));
+        let file = folder.join("benchmark.json");
+        if !folder.ends_with("new") || !file.is_file() {
+            continue;
+        }
+        let Benchmark { group_id: group, function_id, value_str } = parse(&file)?;
+        let (Some(contender), Some(threads)) = (function_id, value_str) else { continue };
+        let Ok(threads) = threads.parse() else { bail!("{} has a value that is no number", file.display()) };
+        all.push(Stored { folder, group, contender, threads });
+    }
+    Ok(all)
+}
+
+/// Who has not all of its points where time was up: contenders come one after the other, so the first of them took it.
+fn unfinished(folder: &Path, series: &[Series]) -> Result<Vec<Failure>> {
+    let stored = stored(folder)?;
+    let has = |series: &Series, threads: &usize| {
+        stored
+            .iter()
+            .any(|point| (&point.group, &point.contender, &point.threads) == (&series.group(), &series.contender, threads))
+    };
+    let lacks =
+        |series: &&Series| series.scaling == Scaling::Strong && !series.threads.iter().all(|threads| has(series, threads));
+    let minutes = LIMIT.as_secs() / 60;
+    let failure = |(place, series): (usize, &Series)| {
+        let why = if place == 0 { "its runs are too long" } else { "its turn did not come" };
+        Failure {
+            contender: series.contender.clone(),
+            why: format!("{why}: all benching may take {minutes} min"),
+            own: place == 0,
+        }
+    };
+    Ok(series.iter().filter(lacks).enumerate().map(failure).collect())
 }
 
 fn parse<T: serde::de::DeserializeOwned>(file: &Path) -> Result<T> {
@@ -362,12 +398,12 @@ pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<Benched> 
     let failures = own.path().join("failures.json");
     write_whole(&plan, &serde_json::to_vec(&Plan { series: series.clone(), failures: failures.clone() })?)?;
     let program = build::bench_program(&catalog.root, &catalog.target())?;
-    let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.into())];
+    let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.clone().into())];
     let arguments = vec!["--bench".into()];
     let finished = Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT }.finish()?;
     match finished.end {
         End::Exited(0) => Ok(Benched { failures: parse(&failures)?, own, series }),
-        End::TimedOut => bail!("benching did not end within {} minutes", LIMIT.as_secs() / 60),
+        End::TimedOut => Ok(Benched { failures: unfinished(&folder, &series)?, own, series }),
         _ => bail!("benching failed:\n{}", finished.stderr.trim_end()),
     }
 }
@@ -438,6 +474,22 @@ mod tests {
         let sample = serde_json::json!({ "iters": vec![2.0; nanoseconds.len()], "times": nanoseconds });
         fs::write(new.join("benchmark.json"), benchmark.to_string()).expect("written");
         fs::write(new.join("sample.json"), sample.to_string()).expect("written");
+    }
+
+    #[test]
+    fn who_took_all_the_time_is_named_and_who_was_done_keeps_its_curve() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let asked = [
+            series("baseline", Scaling::Strong, 100, vec![1]),
+            series("yours", Scaling::Strong, 100, vec![1, 2]),
+            series("std", Scaling::Strong, 100, vec![1]),
+            series("baseline", Scaling::Weak, 50, vec![1]),
+        ];
+        store(folder.path(), 1, "sort", "baseline", "1", &[2e9]);
+        store(folder.path(), 2, "sort", "yours", "1", &[2e9]);
+        let failures = unfinished(folder.path(), &asked).expect("not damaged");
+        let told: Vec<_> = failures.iter().map(|failure| (failure.contender.as_str(), failure.own)).collect();
+        assert_eq!(told, [("yours", true), ("std", false)]);
     }
 
     #[test]

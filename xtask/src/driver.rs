@@ -95,6 +95,8 @@ pub struct Workload {
     requests: ChildStdin,
     answers: Answers,
     errors: Arc<Mutex<Vec<u8>>>,
+    /// Reads what becomes `errors`.
+    reader: thread::JoinHandle<()>,
     limit: Duration,
     /// What it is.
     pub spec: Spec,
@@ -134,7 +136,7 @@ impl Workload {
         let error = group.child().stderr.take().context("a child has a standard error")?;
         let errors = Arc::new(Mutex::new(Vec::new()));
         let kept = errors.clone();
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut error = error;
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = error.read(&mut buffer) {
@@ -156,7 +158,7 @@ impl Workload {
             full: 0,
         };
         let answers = Answers::of(output);
-        Ok(Self { group, requests, answers, errors, limit, spec, contenders: Vec::new() })
+        Ok(Self { group, requests, answers, errors, reader, limit, spec, contenders: Vec::new() })
     }
 
     /// What it has to say to another protocol than this runner's.
@@ -167,6 +169,11 @@ impl Workload {
     /// Its process id, which is also the number of its main thread.
     pub fn id(&self) -> u32 {
         self.group.id()
+    }
+
+    /// Seconds that its threads, and its children's, have been on a core so far; 0 where the system does not tell.
+    pub fn on_cores(&self) -> f64 {
+        look(self.group.id()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
     }
 
     /// Makes ready for one run.
@@ -305,8 +312,12 @@ impl Workload {
     }
 
     pub(crate) fn fault(&self, what: String) -> anyhow::Error {
-        // Its last words may still be on their way through the pipe.
-        thread::sleep(Duration::from_millis(20));
+        // Its last words may still be on their way through the pipe, which closes after them. A process that lives on, or a
+        // child that holds the pipe open, gets a moment and no more.
+        let deadline = Instant::now() + Duration::from_millis(if self.group.has_ended() { 500 } else { 20 });
+        while !self.reader.is_finished() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         anyhow::Error::new(Fault { what, stderr: printable(&String::from_utf8_lossy(&errors)) })
     }

@@ -141,15 +141,16 @@ pub fn compare(
     // The first pair warms caches, pools and pages up, and is thrown away.
     subject.run().map_err(Blame::Subject)?;
     opponent.run().map_err(Blame::Opponent)?;
+    let mut idle = Vec::new();
     let started = Instant::now();
     let wanted = setup.threads as f64 - cores_to_lose(spec.axis);
     let (pairs, finding) = until_known(plan, wanted, setup.seed, |subject_first| {
         let at = started.elapsed();
         let (own, other) = if subject_first {
             let own = subject.run().map_err(Blame::Subject)?;
-            (own, opponent.run().map_err(Blame::Opponent)?)
+            (own, beside(&mut opponent, &subject, &mut idle).map_err(Blame::Opponent)?)
         } else {
-            let other = opponent.run().map_err(Blame::Opponent)?;
+            let other = beside(&mut opponent, &subject, &mut idle).map_err(Blame::Opponent)?;
             (subject.run().map_err(Blame::Subject)?, other)
         };
         Ok(Pair {
@@ -161,7 +162,9 @@ pub fn compare(
             at: Some(at.as_secs_f64()),
         })
     })?;
-    done_means_done(&subject.digesting, &opponent.digesting, &pairs).map_err(|fault| Blame::Subject(fault.into()))?;
+    done_means_done(&subject.digesting, &opponent.digesting, &pairs)
+        .and_then(|()| rests_between(idle))
+        .map_err(|fault| Blame::Subject(fault.into()))?;
     let mut speed = Speed {
         against: against.to_owned(),
         size: setup.size,
@@ -229,14 +232,35 @@ fn same_workload(own: &Spec, courses: &Spec) -> Result<(), Fault> {
 /// the suite's own work on an output that is the same for both: where it takes the subject longer than twice its opponent's
 /// time, and a quarter of a run of the opponent besides, something else was done in it.
 fn done_means_done(own: &[f64], other: &[f64], pairs: &[Pair]) -> Result<(), Fault> {
-    let (own, other) = (median(own.to_vec()), median(other.to_vec()));
     let run = median(pairs.iter().map(|pair| pair.opponent).collect());
-    if pairs.len() < 6 || own <= 2.0 * other + 0.25 * run {
+    // Digests wait for cores, too: it has to be sure, and not only so in the middle.
+    let longer = own.iter().zip(other).map(|(own, other)| own - 2.0 * other).collect();
+    if interval(longer, 0.99).is_none_or(|(_, [low, _], _)| low <= 0.25 * run) {
         return Ok(());
     }
+    let (own, other) = (median(own.to_vec()), median(other.to_vec()));
     let [own, other] = [own, other].map(|seconds| format!("{:.1} ms", seconds * 1e3));
     let what =
         format!("it goes on working after it has said that it is done: its output is there {own} later, its opponent's {other}");
+    Err(Fault { what, stderr: String::new() })
+}
+
+/// Runs the opponent, and notes how many cores the subject kept busy meanwhile, with nothing to do.
+fn beside(opponent: &mut Side<'_>, subject: &Side<'_>, idle: &mut Vec<f64>) -> anyhow::Result<(f64, Option<f64>)> {
+    let (before, started) = (subject.contender.process.on_cores(), Instant::now());
+    let run = opponent.run()?;
+    idle.push((subject.contender.process.on_cores() - before) / started.elapsed().as_secs_f64());
+    Ok(run)
+}
+
+/// Whose threads go on between its runs takes cores from its opponent: the opponent seems slow, or no pair is ever clean, and
+/// the machine would be blamed for it. `idle` is in cores.
+fn rests_between(idle: Vec<f64>) -> Result<(), Fault> {
+    let busy = median(idle);
+    if busy <= 0.25 {
+        return Ok(());
+    }
+    let what = format!("it keeps {busy:.1} cores busy while it has nothing to do: threads of it go on after its runs");
     Err(Fault { what, stderr: String::new() })
 }
 
@@ -375,6 +399,14 @@ mod tests {
         assert!(done_means_done(&[0.030; 10], &[0.004; 10], &pairs).is_ok());
         let fault = done_means_done(&[0.050; 10], &[0.004; 10], &pairs).unwrap_err().to_string();
         assert!(fault.ends_with("its output is there 50.0 ms later, its opponent's 4.0 ms"), "{fault}");
+    }
+
+    #[test]
+    fn who_goes_on_between_its_runs_is_found_out() {
+        assert!(rests_between(Vec::new()).is_ok());
+        assert!(rests_between(vec![0.9, 0.2, 0.0, 0.2, 0.9]).is_ok(), "memory is given back now and then");
+        let fault = rests_between(vec![0.9, 1.0, 0.1, 0.95]).unwrap_err().to_string();
+        assert!(fault.starts_with("it keeps 0.9 cores busy while it has nothing to do"), "{fault}");
     }
 
     #[test]

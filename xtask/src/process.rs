@@ -92,6 +92,11 @@ impl Group {
         self.child.id()
     }
 
+    /// Whether somebody has seen that the leading process has ended.
+    pub fn has_ended(&self) -> bool {
+        self.reaped.is_some()
+    }
+
     /// How it ended, if it has.
     pub fn poll(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.reaped.is_none() {

@@ -352,6 +352,9 @@ pub struct Span {
     /// What most of the longest chain is; absent where it is not known.
     #[serde(default)]
     pub place: Option<Place>,
+    /// How long it takes on the most processors of the schedule where steals cost nothing; absent in older results.
+    #[serde(default)]
+    pub unburdened: Option<u64>,
 }
 
 /// What a fork costs that is stolen, on the machine of this result.

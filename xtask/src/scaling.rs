@@ -72,8 +72,9 @@ impl Span {
     pub fn limit(&self) -> Option<(Limit, Predicted)> {
         let most = self.predicted().into_iter().max_by_key(|predicted| predicted.processors)?;
         let p = most.processors as f64;
-        // What a greedy scheduler reaches at the least where steals cost nothing.
-        let free = p / (1.0 + (p - 1.0) / self.parallelism());
+        // Where steals cost nothing; of an older result, what a greedy scheduler reaches at the least then.
+        let least = p / (1.0 + (p - 1.0) / self.parallelism());
+        let free = self.unburdened.map_or(least, |units| over(self.work, units));
         let limit = if most.simulated >= ENOUGH * p {
             Limit::Processors
         } else if free >= ENOUGH * p || most.simulated < ENOUGH * free {
@@ -97,7 +98,8 @@ impl Span {
                 self.place.as_ref().map_or_else(String::new, |place| format!("; {}", place.in_words("that chain"))),
             ),
             Limit::Burden => format!(
-                "too little work for each fork limits it, at this size: {} forks, one in {} {unit}; with the price of their steals, the longest chain is {:.1} times as long",
+                "the price of its steals limits it, at this size: on {processors} processors it is {:.1} times as fast; it has {} forks, one in {} {unit}, and with that price the longest chain is {:.1} times as long",
+                most.simulated,
                 number::count(self.forks),
                 number::count(self.work / self.forks.max(1)),
                 over(self.burdened_span, self.span),
@@ -111,13 +113,13 @@ impl Span {
 }
 
 impl Burden {
-    /// `1,234 comparisons: 9.40 µs, the median of 300 steals, at 7.62 ns a unit`.
+    /// `1,234 comparisons: 9.40 µs, the median of 300 steals by a thief that slept, at 7.62 ns a unit`.
     pub fn in_words(&self, unit: &str) -> String {
         let Self { units, nanoseconds, steals, nanoseconds_per_unit } = self;
         let time = number::seconds(*nanoseconds as f64 * 1e-9);
         let source = match steals {
             0 => "assumed, for too few steals came undisturbed to measure one".to_owned(),
-            steals => format!("the median of {steals} steals"),
+            steals => format!("the median of {steals} steals by a thief that slept"),
         };
         format!("{} {unit}: {time}, {source}, at {nanoseconds_per_unit:.2} ns a unit", number::count(*units))
     }
@@ -151,6 +153,7 @@ mod tests {
             burden: None,
             schedule: vec![Scheduled { processors: 1, units: work }, Scheduled { processors: 64, units }],
             place: None,
+            unburdened: None,
         }
     }
 
@@ -168,6 +171,8 @@ mod tests {
         let limit = |span: Span| span.limit().map(|(limit, _)| limit);
         assert_eq!(limit(span(64_000, 8_000, 8_100, 8_100)), Some(Limit::Span), "a serial merge");
         assert_eq!(limit(span(64_000, 10, 4_000, 3_000)), Some(Limit::Burden), "forks without a grain");
+        let even = Span { unburdened: Some(1_000), ..span(64_000, 1_000, 1_960, 1_960) };
+        assert_eq!(limit(even), Some(Limit::Burden), "64 equal leaves need no more than 64 processors");
         assert_eq!(limit(span(64_000, 2_000, 30_000, 20_000)), Some(Limit::Burden), "slower by its forks than by its span");
         let enough_without_steals = span(64_000, 250, 2_000, 1_600);
         assert_eq!(limit(enough_without_steals), Some(Limit::Burden), "its span alone would let it be 51 times as fast");

@@ -17,9 +17,9 @@ pub const BURDEN: u64 = 20_000;
 /// One of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// Serial merges, at least 8192 keys a strand: the classic mistake.
+    /// Serial merges, a grain of 8192 keys: the classic mistake.
     SerialMerge,
-    /// Parallel merges, at least 8192 keys a strand.
+    /// Parallel merges, a grain of 8192 keys.
     ParallelMerge,
     /// Parallel merges, and no more than 64 keys a strand: forks that cost more than they bring.
     TooFine,

@@ -16,6 +16,7 @@ use lab::{
 
 use crate::{
     catalog::Exercise,
+    check,
     driver::{Fault, Timed, Workload},
     losses::{Account, Cores, Losses, Sample, Who, account, in_flight},
     measure::cores_to_lose,
@@ -44,11 +45,14 @@ const ATTEMPTS: usize = 3;
 /// A [`Fault`] if the program fails, or if its trace is not valid: viewers would drop or misplace events without a word.
 pub fn traced_run(program: &Path, exercise: &Exercise, setup: Setup, out: &Path) -> Result<Traced> {
     let mut kept = Attempt::make(program, exercise, setup)?;
-    for _ in 1..ATTEMPTS {
+    // More threads than cores wait for each other, whatever else the machine does.
+    let attempts = if setup.threads > check::cores() { 1 } else { ATTEMPTS };
+    for _ in 1..attempts {
         if kept.disturbed() <= cores_to_lose(kept.axis) {
             break;
         }
-        let again = Attempt::make(program, exercise, setup)?;
+        // What went wrong only now does not undo what is there.
+        let Ok(again) = Attempt::make(program, exercise, setup) else { break };
         if again.disturbed() < kept.disturbed() {
             kept = again;
         }

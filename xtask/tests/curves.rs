@@ -140,7 +140,7 @@ fn planned(axis: &str, quick: bool) -> Vec<Series> {
     let catalog = Catalog::read(&find_root().unwrap()).unwrap();
     let exercise = catalog.find("merge_sort").unwrap();
     let programs = [("reference".to_owned(), scripted.program()), ("yours".to_owned(), PathBuf::from("/yours"))];
-    plan(exercise, &programs, 1, quick, Sampling::QUICK).unwrap().1
+    plan(exercise, &programs, 1, quick, Sampling::REPORT).unwrap().1
 }
 
 #[test]

@@ -13,7 +13,7 @@ use lab::{
 };
 use xtask::{
     catalog::{Catalog, find_root},
-    losses::{Account, Losses, sentences},
+    losses::{Account, Kind, Losses},
     traced::traced_run,
 };
 
@@ -130,8 +130,8 @@ fn a_real_run_is_accounted_for_without_rest(folder: &Path) {
         assert!(cores.parallel.threads.iter().any(|thread| thread.ran.is_some_and(|ran| ran > 0.0)), "{cores:?}");
         assert!(cores.parallel.told() && cores.one.told(), "{cores:?}");
     }
-    let told = sentences::tell(&Losses::Cores(cores));
-    assert!(told.lines.iter().any(|line| line.contains("threads waited in turn")), "{told:?}");
+    let terms = cores.terms();
+    assert!(terms.iter().any(|term| term.kind == Kind::Waits("turn".into()) && term.seconds >= 0.02), "{terms:?}");
 }
 
 fn a_wrong_output_has_a_trace_and_no_losses(folder: &Path) {

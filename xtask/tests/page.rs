@@ -202,7 +202,7 @@ fn a_prediction_says_what_limits_it() {
 
     let page = page::render(&sample::results(2), &sample::traces());
     for said in [
-        "<dt>Burden of a fork</dt><dd>1,200 comparisons and copies: 9.40 \u{b5}s, the median of 300 steals, at 7.80 ns a unit</dd>",
+        "<dt>Burden of a fork</dt><dd>1,200 comparisons and copies: 9.40 \u{b5}s, the median of 300 steals by a thief that slept, at 7.80 ns a unit</dd>",
         "<dt>What limits it</dt><dd>only the number of processors limits it, up to 64: on so many it is 57.0 times as fast</dd>",
         "; 87 % of that chain is merge, 43 % in one piece</dd>",
     ] {
@@ -745,7 +745,7 @@ fn weak_scaling_is_a_chart_from_three_points_on_and_a_sentence_where_size_is_no_
 #[test]
 fn what_the_numbers_say_is_said_and_no_more_than_they_say() {
     let page = page::render(&sample::results(2), &sample::traces());
-    let refused = "2 cores give 2 points: no fit (Amdahl\u{2019}s law takes 4, the universal scalability law 6).";
+    let refused = "2 points measured within 2 cores: no fit (Amdahl\u{2019}s law takes 4, the universal scalability law 6).";
     assert_eq!(page.matches(refused).count(), 3, "of the three exercises that need cores, once each");
     assert!(!page.contains("fitted to") && !page.contains("The serial fraction of"));
     assert!(page.contains("Memory bandwidth: 9.8") && page.contains("as fast on 2. STREAM triad"));

@@ -449,11 +449,12 @@ fn a_load_burns_and_is_gone_afterwards() {
 
 #[test]
 fn a_round_knows_both_sides() {
-    let rounds = (0..2).map(|index| cores::round(Path::new(RUNNER), 3, index).expect("a round"));
-    for round in rounds.flatten() {
+    let rounds: Vec<_> = (0..2).filter_map(|index| cores::round(Path::new(RUNNER), 3, index).expect("a round")).collect();
+    assert!(rounds.len() == 2 || !xtask::machine::here().schedstat);
+    for round in rounds {
         let most = round.threads.min(xtask::check::cores()) as f64;
         assert!(round.seconds >= 0.4, "{round:?}");
         assert!(round.truth > 0.0 && round.truth <= most + 0.1, "{round:?}");
-        assert!(round.effective <= round.threads as f64, "{round:?}");
+        assert!(round.effective > 0.0, "{round:?}");
     }
 }

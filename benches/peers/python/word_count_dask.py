@@ -1,4 +1,6 @@
-"""The word count with a Dask bag: one partition of lines after the other, on a pool of processes that stands already."""
+"""The word count with a Dask bag, on a pool of processes that stands already.
+
+A bag is lazy: unlike everybody else's, its run includes reading the file."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor

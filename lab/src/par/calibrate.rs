@@ -115,10 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_has_migrated() {
-        let pool = Pool::new(2);
-        let came = pool.install(|| (0..20).filter_map(|_| one_steal()).all(|nanoseconds| nanoseconds > 0));
-        assert!(came, "a steal takes some time");
-        assert_eq!(Pool::new(1).install(one_steal), None, "the only worker steals from nobody");
+    fn the_only_worker_steals_from_nobody() {
+        assert_eq!(Pool::new(1).install(one_steal), None);
     }
 }

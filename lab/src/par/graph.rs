@@ -94,7 +94,7 @@ pub struct Link {
     pub name: Option<String>,
     /// All of it together.
     pub units: u64,
-    /// The most of it in one piece, without a fork in between.
+    /// The most of it in one piece: no fork in between, and no span that begins or ends.
     pub longest: u64,
 }
 

@@ -8,8 +8,9 @@
 //!
 //! No processor is idle while something is left to take, so without a burden the schedule is greedy, and
 //! `T_P <= T_1 / P + (1 - 1 / P) T_inf` holds (R. Graham 1966, R. Brent 1974). A real scheduler chooses its victims at random
-//! and steals less well; memory and its bandwidth are not in the model at all. All numbers are whole, and the same graph gives
-//! the same answer everywhere.
+//! and steals less well, and in rayon only the owner of a join goes on behind it, which may be busy with something stolen.
+//! Memory and its bandwidth are not in the model at all. All numbers are whole, and the same graph gives the same answer
+//! everywhere.
 
 use std::{
     cmp::Reverse,

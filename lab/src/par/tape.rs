@@ -23,9 +23,9 @@ use crate::trace;
 /// A child's tape of at most so many words is copied into its parent's.
 const COPIED: usize = 64;
 
-/// Words that are kept at the most, half a gigabyte of them: some eleven million forks. A program without a grain forks once
-/// for each key, and must not take the machine with it.
-const MOST_WORDS: usize = 1 << 26;
+/// Words that are kept at the most, 128 MB of them: some two and a half million forks. A program without a grain forks once
+/// for each key: it must not take the machine with it, and must be scheduled well within the limit of a check.
+const MOST_WORDS: usize = 1 << 24;
 
 thread_local! {
     /// The tape of the strand that this thread runs; `None` wherever [`FRAME`] does not say that it records.
@@ -169,6 +169,10 @@ impl Tape {
 
     /// The strand pauses or ends: writes what it has done since [`open`](Self::open).
     fn close(&mut self) {
+        // The graph is given up: when its strands ran is not kept either.
+        if self.archive.is_full() {
+            return;
+        }
         let now = self.now();
         let Some(moments) = &self.archive.moments else {
             // A `measure` inside that panicked takes back what it has counted.
@@ -187,6 +191,10 @@ impl Tape {
     }
 
     pub(super) fn push(&mut self, step: Step) {
+        if self.words.len() > MOST_WORDS {
+            self.archive.words.fetch_add(self.words.len(), Ordering::Relaxed);
+            self.words.clear();
+        }
         self.words.push(step.word());
     }
 
@@ -198,9 +206,6 @@ impl Tape {
 
     /// Takes in the tape of a child that has ended.
     pub(super) fn take_in(&mut self, child: Vec<u64>) {
-        if self.words.len() > MOST_WORDS {
-            self.archive.words.fetch_add(self.words.len(), Ordering::Relaxed);
-        }
         if self.archive.is_full() {
             self.words.clear();
         } else if child.len() <= COPIED {

@@ -41,7 +41,7 @@ enum Paint {
 pub fn draw(path: &str, trace: &TraceResult, layout: Layout) -> Option<Chart> {
     let whose = super::whose(trace.subject, path);
     match trace.losses.as_ref()? {
-        Losses::Cores(cores) => cores.took_time().then(|| waterfall(&whose, cores, layout)),
+        Losses::Cores(cores) => (cores.took_time() && cores.has_spans()).then(|| waterfall(&whose, cores, layout)),
         Losses::InFlight(flight) => levels(&whose, flight, layout),
     }
 }

@@ -232,6 +232,19 @@ impl Time {
     }
 }
 
+/// How many times as long the sequential program takes for the size of all threads as for that of one, over how many times as
+/// large it is; `None` where that was not measured.
+pub fn growth(curves: &Curves) -> Option<f64> {
+    let weak = curves.weak.as_ref()?;
+    let larger = curves.size as f64 / weak.size.max(1) as f64;
+    Some(Speedups::new(curves).ok()?.baseline.median / Speedups::weak(curves).ok()?.baseline.median / larger)
+}
+
+/// Weak scaling means the same work for each thread; where the work does not go with the size, sizes cannot say that.
+pub fn grows_evenly(curves: &Curves) -> bool {
+    growth(curves).is_some_and(|growth| (0.8..=1.25).contains(&growth))
+}
+
 #[cfg(test)]
 mod tests {
     use lab::workload::Axis;

@@ -78,6 +78,7 @@ impl Checker<'_> {
             wanted,
             burden,
             schedule: priced.schedule,
+            unburdened: priced.unburdened,
             place: place(&priced.chain, priced.cost.span),
         }))
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::Catalog,
     chart::{
-        measured::{Measured, Speedups, Time},
+        measured::{Measured, Speedups, Time, grows_evenly},
         number,
     },
     check::{SEED, on_how_many, printable},
@@ -35,7 +35,7 @@ pub fn bench(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     {
         programs.insert(0, ("reference".into(), program));
     }
-    let sampling = if on.quick { Sampling::QUICK } else { Sampling::BENCH };
+    let sampling = if on.quick { Sampling::REPORT } else { Sampling::BENCH };
     let (spec, mut series) = match curves::plan(exercise, &programs, SEED, on.quick, sampling) {
         Ok(planned) => planned,
         Err(error) => return Ok(failed(exercise, &error)),
@@ -81,7 +81,7 @@ fn rows(spec: &Spec, curves: &Curves) -> Vec<Vec<String>> {
         Ok(speedups) => rows.extend(of(spec.axis, "", &speedups)),
         Err(_) => rows.push(row(["  nobody but the sequential program, or not that, was timed", "", "", "", "", ""])),
     }
-    if let (Some(weak), Ok(speedups)) = (&curves.weak, Speedups::weak(curves)) {
+    if let (Some(weak), Ok(speedups), true) = (&curves.weak, Speedups::weak(curves), grows_evenly(curves)) {
         rows.extend(of(spec.axis, &format!(", {} {} each", weak.size, spec.size_unit), &speedups));
     }
     rows
@@ -134,8 +134,12 @@ mod tests {
                 ("reference".into(), vec![point(1, 0.25, 10), point(2, time, 3)]),
             ])
         };
-        let weak = Some(Weak { size: 50, contenders: contenders(0.25) });
-        let curves = Curves { size: 100, size_unit: "keys".into(), axis: Axis::Threads, contenders: contenders(0.125), weak };
+        let weak = |baseline| {
+            let sequential = ("baseline".into(), vec![point(1, baseline, 10)]);
+            Some(Weak { size: 50, contenders: contenders(0.25).into_iter().chain([sequential]).collect() })
+        };
+        let curves =
+            Curves { size: 100, size_unit: "keys".into(), axis: Axis::Threads, contenders: contenders(0.125), weak: weak(0.1) };
         let spec = Spec { name: "a".into(), size_unit: "keys".into(), cost_unit: None, axis: Axis::Threads, quick: 1, full: 100 };
         let lines = table(&rows(&spec, &curves));
         let words: Vec<String> = lines.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -146,11 +150,13 @@ mod tests {
                 "baseline 1 thread 200.0 ms 1x",
                 "reference 1 thread 250.0 ms 0.80x 0.80x to 0.80x 80 %",
                 "reference 2 threads 125.0 ms 1.60x too few processes 80 %",
-                "baseline, 50 keys each 1 thread 200.0 ms 1x",
-                "reference, 50 keys each 1 thread 250.0 ms 0.80x 0.80x to 0.80x 80 %",
-                "reference, 50 keys each 2 threads 250.0 ms 1.60x too few processes 80 %",
+                "baseline, 50 keys each 1 thread 100.0 ms 1x",
+                "reference, 50 keys each 1 thread 250.0 ms 0.40x 0.40x to 0.40x 40 %",
+                "reference, 50 keys each 2 threads 250.0 ms 0.80x too few processes 40 %",
             ]
         );
+        // Half of the size takes as long as all of it: what a thread has to do does not go with it.
+        assert_eq!(rows(&spec, &Curves { weak: weak(0.2), ..curves.clone() }).len(), 4);
         let waiting = Curves { axis: Axis::InFlight, ..curves };
         let spec = Spec { axis: Axis::InFlight, ..spec };
         assert!(rows(&spec, &waiting).iter().skip(1).all(|row| row[5].is_empty()), "a request in flight needs no core");

@@ -98,6 +98,9 @@ pub fn ci(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     Ok(tally.code())
 }
 
+/// What nobody builds who does not ask for it.
+const PEERS: [&str; 4] = ["--package", "benches", "--features", "peers"];
+
 fn cargo_steps(catalog: &Catalog, tally: &mut Tally) {
     let has = |program: &str| first_line(Command::new(program).arg("--version")).is_some();
     if has("rustfmt") {
@@ -125,10 +128,18 @@ fn cargo_steps(catalog: &Catalog, tally: &mut Tally) {
                 &["clippy", "--package", package, "--features", "model", "--all-targets", "--", "-D", "warnings"],
             );
         }
+        run(
+            catalog,
+            tally,
+            "lints of the peers",
+            &[&["clippy"], &PEERS[..], &["--all-targets", "--", "-D", "warnings"]].concat(),
+        );
     } else {
         tally.skip("lints", "clippy is missing; rustup component add clippy");
     }
     run(catalog, tally, "tests", &["test", "--no-fail-fast"]);
+    // Those that the machine lacks are told where nothing captures what a test prints.
+    run(catalog, tally, "tests of the peers", &[&["test"], &PEERS[..], &["--test", "peers", "--", "--nocapture"]].concat());
     run(catalog, tally, "tests of lab as a model", &["test", "--package", "lab", "--features", "model"]);
 }
 
@@ -171,7 +182,8 @@ fn noise(catalog: &Catalog, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Runs cargo, shows what it prints, and counts the tests that it reports; without any, the step itself counts as one.
+/// Runs cargo, shows what it prints, and counts the tests that it reports, and lines that begin with `skipped: `; without any
+/// test, the step itself counts as one.
 fn run(catalog: &Catalog, tally: &mut Tally, name: &str, arguments: &[&str]) {
     say(bold(format!("\n{name}: cargo {}", arguments.join(" "))));
     let started = Instant::now();
@@ -180,6 +192,7 @@ fn run(catalog: &Catalog, tally: &mut Tally, name: &str, arguments: &[&str]) {
     let (mut tests, mut broken, mut ignored) = (0, 0, 0);
     let ended = each_line(&mut command, build::LIMIT, |line| {
         say(line);
+        ignored += usize::from(line.starts_with("skipped: "));
         if let Some(counts) = line.strip_prefix("test result: ") {
             tests += number_before(counts, "passed");
             broken += number_before(counts, "failed");

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
 
 use crate::{
     catalog::{Catalog, Exercise, find_root},
@@ -120,7 +120,7 @@ struct OnOne {
     #[arg(long)]
     solution: bool,
     /// Threads, processes or requests in flight; by default as many as there are cores, or as the exercise says.
-    #[arg(long)]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     threads: Option<usize>,
     /// The small input.
     #[arg(long)]

@@ -221,8 +221,7 @@ fn benched(
     programs: &[(Subject, PathBuf)],
 ) -> Result<(Option<Curves>, Vec<Failure>)> {
     let labelled: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
-    let sampling = if checker.quick { Sampling::QUICK } else { Sampling::REPORT };
-    let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, sampling)?;
+    let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, Sampling::REPORT)?;
     let benched = curves::run_criterion(checker.catalog, series)?;
     Ok((benched.curves(&spec)?, benched.failures))
 }

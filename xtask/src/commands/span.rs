@@ -62,6 +62,9 @@ fn show(span: &Span) {
     figures.into_iter().for_each(say);
     let predicted = span.predicted();
     let shown: Vec<_> = predicted.iter().filter(|predicted| SHOWN.contains(&predicted.processors)).collect();
+    if span.work == 0 {
+        return say("no speedup is predicted: nothing was counted");
+    }
     if shown.is_empty() {
         return say("no speedup is predicted: it forks too often for its graph to be kept; give each fork more work");
     }

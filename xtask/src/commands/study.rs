@@ -93,7 +93,8 @@ fn noise(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCode> {
 /// # Errors
 /// If the folder cannot be written, or a program cannot be built or run.
 pub(super) fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<Study> {
-    let stored = out.join("results.json");
+    // What an earlier study left stays until this one is whole.
+    let stored = out.join("unfinished.json");
     fs::create_dir_all(out)
         .and_then(|()| tempfile::tempfile_in(out).map(drop))
         .with_context(|| format!("cannot write in {}; choose another folder with --out", out.display()))?;
@@ -127,6 +128,7 @@ pub(super) fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<S
         }
     }
     clock.keep(&mut study, &stored)?;
+    fs::rename(&stored, out.join("results.json")).with_context(|| format!("cannot write in {}", out.display()))?;
     status_over();
     Ok(study)
 }
@@ -154,7 +156,7 @@ fn begin(catalog: &Catalog, options: &Options, stored: &Path) -> Study {
         }
         old => {
             if old.is_ok() {
-                say(format!("a new study, in the place of the one in {}", stored.display()));
+                say(format!("a new study: {} is of another one", stored.display()));
             }
             Study { busy_before: busy_now(), ..new }
         }

@@ -22,9 +22,8 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    /// For a first look. Criterion takes ten samples at the least, and without seven processes there is no interval.
-    pub const QUICK: Self = Self { processes: 10, per_process: 1 };
-    /// For a report.
+    /// For a report, and for a first look: without seven processes there is no interval, Criterion takes ten samples at the
+    /// least, and to start a process often costs more than a run.
     pub const REPORT: Self = Self { processes: 7, per_process: 2 };
     /// Where nothing else is asked for.
     pub const BENCH: Self = Self { processes: 10, per_process: 2 };

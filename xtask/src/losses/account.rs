@@ -69,8 +69,9 @@ pub(super) fn go_us(trace: &Trace, run: &Timed) -> f64 {
 fn of_threads(threads: &[Thread<'_>], wall: f64, lanes: usize, told: bool) -> Account {
     let places = places(threads, lanes);
     let count = places.iter().map(|lane| lane + 1).max().unwrap_or(0).max(lanes);
-    // A thread whose number the trace does not tell cannot be found among the scheduler's.
-    let told = told && threads.iter().all(|thread| thread.row.os_thread.is_some());
+    // A thread whose number the trace does not tell cannot be found among the scheduler's. Without any thread with spans of
+    // work nobody is told of, and what the run did is not known.
+    let told = told && !threads.is_empty() && threads.iter().all(|thread| thread.row.os_thread.is_some());
     let in_lane = |lane| threads.iter().zip(&places).filter(move |(_, place)| **place == lane).map(|(thread, _)| thread);
     let lanes: Vec<_> = (0..count).map(|lane| Parts::of(in_lane(lane)).cut(wall, told)).collect();
     let work = |lane| in_lane(lane).flat_map(|thread| &thread.pieces).filter(|piece| !piece.waits).map(Piece::slice).collect();
@@ -149,8 +150,10 @@ impl Thread<'_> {
     /// explain it.
     fn ran(&self) -> f64 {
         let (told, waited) = self.scheduled.map_or((0.0, 0.0), |told| (told.ran, told.waited));
-        let unseen = self.unseen();
-        if unseen > 0.0 { told.max((self.in_work() - waited).min(told + unseen + TICK)) } else { told }
+        // Of a thread that still ran at the last look, up to a tick is missing as well.
+        let until = self.scheduled.map_or(f64::NEG_INFINITY, |told| told.until);
+        let missing = if until < self.extent().1 + TICK { self.unseen() + TICK } else { 0.0 };
+        told.max((self.in_work() - waited).min(told + missing))
     }
 
     fn shown(&self, lane: usize) -> ThreadUse {

@@ -23,10 +23,17 @@ pub struct Told {
 /// The sentences of a run.
 pub fn tell(losses: &Losses) -> Told {
     match losses {
-        Losses::Cores(cores) if cores.took_time() => of_cores(cores),
+        Losses::Cores(cores) if cores.took_time() && cores.has_spans() => of_cores(cores),
+        Losses::Cores(cores) if cores.took_time() => {
+            nothing("No span tells of the work: open one with lab::span! around each piece of it, on one thread as on several.")
+        }
         Losses::InFlight(flight) if flight.wall > 0.0 => of_requests(flight),
-        _ => Told { headline: "The run took no time that a clock could tell.".into(), lines: Vec::new(), notes: Vec::new() },
+        _ => nothing("The run took no time that a clock could tell."),
     }
+}
+
+fn nothing(headline: &str) -> Told {
+    Told { headline: headline.into(), lines: Vec::new(), notes: Vec::new() }
 }
 
 fn of_cores(cores: &Cores) -> Told {

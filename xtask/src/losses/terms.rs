@@ -139,6 +139,11 @@ impl Cores {
         self.t_seq() > 0.0 && self.parallel.wall > 0.0
     }
 
+    /// Whether spans tell of the work, on one thread and on all: else nothing can be explained.
+    pub fn has_spans(&self) -> bool {
+        self.one.useful() > 0.0 && self.parallel.useful() > 0.0
+    }
+
     /// `T_seq / T_p`.
     pub fn speedup(&self) -> f64 {
         self.t_seq() / self.parallel.wall

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     chart::{
         Chart, Layout,
-        measured::{Contender, Measured, Missing, Speedups, Time},
+        measured::{Contender, Measured, Missing, Speedups, Time, grows_evenly, growth},
         number,
         speedup::{self, Beside},
         text::escape,
@@ -204,8 +204,12 @@ fn serial_sentence(axis: Axis, contender: &Contender, cores: usize) -> Option<St
         format!("{whose} rises with the {unit}, from {from} to {to}: overhead, not serial code.")
     } else if last_bounds[1] < first_bounds[0] {
         format!("{whose} falls with the {unit}, from {from} to {to}: what it costs to be parallel is paid once.")
-    } else {
+    } else if first_bounds[0] > 0.0 && last_bounds[0] > 0.0 {
         format!("{whose} is {from} and {to}: no trend beyond the intervals, and that is how serial code looks.")
+    } else {
+        format!(
+            "{whose} is {from} and {to}: within the intervals that may be nothing, so neither serial code nor overhead is shown."
+        )
     })
 }
 
@@ -217,10 +221,9 @@ fn fit_sentences(contender: &Contender, cores: usize) -> Vec<String> {
     let name = &contender.name;
     match (amdahl, scalability) {
         (Err(few), _) => vec![format!(
-            "{} {} {}: no fit (Amdahl\u{2019}s law takes {}, the universal scalability law {}).",
-            number::counted(cores, "core", "cores"),
-            if cores == 1 { "gives" } else { "give" },
+            "{} measured within {}: no fit (Amdahl\u{2019}s law takes {}, the universal scalability law {}).",
             number::counted(few.points, "point", "points"),
+            number::counted(cores, "core", "cores"),
             few.wanted,
             Law::Scalability.points(),
         )],
@@ -258,19 +261,6 @@ fn left_over(fit: &Fit) -> String {
     let badly = fit.residual > 0.1 * fit.one;
     let how = if badly { ", so it describes the curve badly" } else { "" };
     format!("points lie {} off it (root mean square){how}", number::times(fit.residual))
-}
-
-/// How many times as long the sequential program takes for the size of all threads as for that of one, over how many times as
-/// large it is; `None` where that was not measured.
-fn growth(curves: &Curves) -> Option<f64> {
-    let weak = curves.weak.as_ref()?;
-    let larger = curves.size as f64 / weak.size.max(1) as f64;
-    Some(Speedups::new(curves).ok()?.baseline.median / Speedups::weak(curves).ok()?.baseline.median / larger)
-}
-
-/// Weak scaling means the same work for each thread; where the work does not go with the size, sizes cannot say that.
-fn grows_evenly(curves: &Curves) -> bool {
-    growth(curves).is_some_and(|growth| (0.8..=1.25).contains(&growth))
 }
 
 fn weak(page: &mut String, exercise: &ExerciseResult, curves: &Curves, results: &Results) {
@@ -410,7 +400,7 @@ mod tests {
         let said = |points: &[(usize, f64)], cores| fit_sentences(measured(points).subject(), cores);
         assert_eq!(
             said(&[(1, 1.0), (2, 1.9), (4, 1.8)], 2),
-            ["2 cores give 2 points: no fit (Amdahl\u{2019}s law takes 4, the universal scalability law 6)."]
+            ["2 points measured within 2 cores: no fit (Amdahl\u{2019}s law takes 4, the universal scalability law 6)."]
         );
         let four = said(&[(1, 1.0), (2, 1.9), (3, 2.7), (4, 3.4)], 4);
         assert!(four[0].starts_with("Amdahl\u{2019}s law, fitted to reference: ") && !four[0].contains("badly"), "{four:?}");

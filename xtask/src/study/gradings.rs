@@ -78,7 +78,8 @@ fn built(catalog: &Catalog, candidate: &Candidate<'_>, name: &str) -> Result<Pat
 /// Makes the load, and grades under it.
 ///
 /// # Errors
-/// If a process cannot be run at all. What a program did wrong is the grading's own verdict, an error.
+/// If a process cannot be run at all. What the program did wrong that is graded loses the points, as in any grading; what the
+/// other one did is an error.
 pub fn grade(runner: &Path, programs: &Programs, planned: Planned, budget: f64) -> Result<Grading> {
     let Planned { program, nominal, load, seed } = planned;
     let (own, other) = (programs.find(program.exercise, nominal)?, programs.find(program.exercise, 1.0)?);
@@ -110,27 +111,34 @@ pub fn grade(runner: &Path, programs: &Programs, planned: Planned, budget: f64) 
         pairs: Vec::new(),
     };
     match compared {
-        Ok(speed) => note(&mut grading, &speed),
+        Ok(Ok(speed)) => note(&mut grading, &speed),
+        Ok(Err(fault)) => (grading.verdict, grading.fault) = (Verdict::Fail, Some(crate::check::printable(&fault.to_string()))),
         Err(error) if error.is::<Fault>() => grading.fault = Some(crate::check::printable(&error.to_string())),
         Err(error) => return Err(error),
     }
     Ok(grading)
 }
 
-/// Two processes, the baseline's digest, and the comparison: the steps of the check `speed`.
-fn pairs(own: &Path, other: &Path, planned: Planned, budget: f64) -> Result<Speed> {
+/// Two processes, the baseline's digest, and the comparison: the steps of the check `speed`. `Ok(Err(..))` is what the program
+/// did wrong that is graded.
+fn pairs(own: &Path, other: &Path, planned: Planned, budget: f64) -> Result<Result<Speed, Fault>> {
     let setup = Setup { size: planned.program.size, seed: planned.seed, threads: planned.program.threads };
     let mut opponent = Workload::start(other, None, &[], LIMIT)?;
     let digest = opponent.run("baseline", setup)?.digest;
-    let mut subject = Workload::start(own, None, &[], LIMIT)?;
+    let mut subject = match Workload::start(own, None, &[], LIMIT) {
+        Ok(subject) => subject,
+        Err(error) => return error.downcast::<Fault>().map(Err),
+    };
     // A grading waits for an idle machine first. Here it is busy on purpose, and never would become one.
     let patience = Duration::ZERO;
     let plan = Plan { threshold: FULL_AT, least: PAIRS[0], most: PAIRS[1], budget: Duration::from_secs_f64(budget), patience };
     let subject = Contender { process: &mut subject, entry: "submission" };
     let opponent = Contender { process: &mut opponent, entry: "submission" };
-    compare(subject, opponent, "reference", setup, &digest, plan).map_err(|blame| match blame {
-        Blame::Subject(error) | Blame::Opponent(error) => error,
-    })
+    match compare(subject, opponent, "reference", setup, &digest, plan) {
+        Ok(speed) => Ok(Ok(speed)),
+        Err(Blame::Subject(error)) => error.downcast::<Fault>().map(Err),
+        Err(Blame::Opponent(error)) => Err(error),
+    }
 }
 
 /// The verdict and what it came from.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Grading, Load, SortRun, Study, Which,
+    Grading, Load, RawPair, SortRun, Study, Which,
     rules::Rule,
     statistics::{clopper_pearson, correlation, median, most_by_chance},
 };
@@ -126,11 +126,12 @@ impl Study {
         (!lost.is_empty()).then(|| lost.iter().sum::<f64>() / lost.len() as f64)
     }
 
-    /// How many times as long a version really takes: the median of all clean pairs of a machine without load, its interval,
-    /// and the number of pairs.
+    /// How many times as long a version really takes: the median over gradings on a machine without load, each with the median
+    /// of its clean pairs; its interval; and the number of gradings. A grading is two processes, and its pairs are no more
+    /// independent of each other than those.
     pub fn true_ratio(&self, nominal: f64) -> Option<(f64, [f64; 2], usize)> {
-        let idle = self.of(nominal, Some(Load::None)).flat_map(|grading| &grading.pairs);
-        let ratios: Vec<f64> = idle.filter(|pair| pair.3).map(|pair| pair.ratio()).collect();
+        let of_one = |grading: &Grading| median(grading.pairs.iter().filter(|pair| pair.3).map(RawPair::ratio).collect());
+        let ratios: Vec<f64> = self.of(nominal, Some(Load::None)).filter_map(of_one).collect();
         let count = ratios.len();
         // Beyond a thousand values the interval's own sums run out of digits, and it is narrower than anybody can use.
         let (ratio, interval, _) = median_interval(ratios.into_iter().take(1000).collect())?;

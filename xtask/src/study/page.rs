@@ -83,7 +83,7 @@ pub fn render(study: &Study) -> String {
 
 const SLOWER: &str = "\
     The slower versions count the first 20 %, 50 % and all of the text a second time and throw that away: real work, and a \
-    right output. How many times as long that takes is measured, as the median of the clean pairs without load. At 1.2 \
+    right output. How many times as long that takes is measured, as the median over gradings without load. At 1.2 \
     times the work the truth is the limit itself, and who is in doubt keeps the points. On two cores a program of two \
     threads has no clean pairs where another one never rests: then the answer is that there is none.";
 
@@ -199,8 +199,8 @@ fn outcome_table(study: &Study) -> String {
         .nominals()
         .into_iter()
         .flat_map(|nominal| {
-            let time = study.true_ratio(nominal).map_or("not measured".into(), |(ratio, [low, high], pairs)| {
-                format!("{ratio:.3} times the time ({low:.3} to {high:.3}, {pairs} pairs)")
+            let time = study.true_ratio(nominal).map_or("not measured".into(), |(ratio, [low, high], gradings)| {
+                format!("{ratio:.3} times the time ({low:.3} to {high:.3}, {gradings} gradings)")
             });
             let work = work(nominal);
             let lost = study.mean_lost(nominal).map_or(String::new(), |lost| format!("; mean share lost {}", percent(lost)));

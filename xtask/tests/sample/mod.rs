@@ -173,6 +173,7 @@ fn span(verdict: Verdict, points: (f64, f64), summary: &str, span: u64) -> Check
             .map(|processors| Scheduled { processors, units: 9_437_184 / processors as u64 + span - span / processors as u64 })
             .into(),
         place: Some(Place { name: Some("merge".into()), share: 0.87, longest: 0.43 }),
+        unburdened: None,
     };
     CheckResult { evidence: Some(Evidence::Span(evidence)), seconds: 0.21, ..check("span", verdict, points, summary, vec![]) }
 }
