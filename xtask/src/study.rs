@@ -85,14 +85,14 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// The whole study, in about 40 minutes on two cores. The heavier loads have fewer gradings: there, most are not
+    /// The whole study, in about 45 minutes on two cores. The heavier loads have fewer gradings: there, most are not
     /// measurable, and one that is not shows nothing and takes longest.
     pub fn full() -> Self {
         let slower = vec![(1.2, [6, 6, 3, 3]), (1.5, [40, 40, 20, 20]), (2.0, [6, 6, 3, 3])];
         Self { quick: false, same: [350, 350, 150, 150], slower, budget: 2.4, keys: 1 << 22, runs: 20, rounds: 100 }
     }
 
-    /// The same questions with fewer samples, in about two minutes.
+    /// The same questions with fewer samples, in about three minutes.
     pub fn quick() -> Self {
         let slower = vec![(1.2, [1; 4]), (1.5, [6; 4]), (2.0, [1; 4])];
         Self { quick: true, same: [10; 4], slower, budget: 1.5, keys: 1 << 18, runs: 20, rounds: 20 }
