@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use super::{colour::Role, text};
+use super::{Layout, colour::Role, text};
 
 /// What a string takes is never refused.
 const TAKES: &str = "a string takes everything";
+
+const SMALL: f64 = 11.0;
 
 /// The elements of a chart, as far as they are drawn.
 #[derive(Debug, Default)]
@@ -23,6 +25,23 @@ impl Canvas {
             "<text x=\"{x}\" y=\"{y}\" dy=\"0.5ex\" text-anchor=\"{anchor}\" font-size=\"{size}\"{weight} {paint}>{text}</text>"
         )
         .expect(TAKES);
+    }
+
+    /// The finding as the title and what it rests on below it, from the upper edge on; returns where the next line may stand.
+    pub fn heading(&mut self, finding: &str, below: &str, layout: Layout) -> f64 {
+        let (side, size) = if layout == Layout::Wide { (20.0, 16.0) } else { (12.0, 14.0) };
+        let room = layout.width() - 2.0 * side;
+        let mut y = side + size / 2.0;
+        for line in text::wrap(finding, size, true, room) {
+            self.text(&line, (side, y), size, true, Role::Ink, "start");
+            y += size + 5.0;
+        }
+        y += 1.0;
+        for line in text::wrap(below, SMALL, false, room) {
+            self.text(&line, (side, y), SMALL, false, Role::Muted, "start");
+            y += 15.0;
+        }
+        y
     }
 
     /// A path with the attributes that paint it.

@@ -94,17 +94,8 @@ fn levels(whose: &str, flight: &InFlight, layout: Layout) -> Option<Chart> {
 
 fn picture(finding: String, cause: &str, bars: &[Bar], layout: Layout) -> Chart {
     let mut canvas = Canvas::default();
-    let (side, title_size) = if layout == Layout::Wide { (20.0, 16.0) } else { (12.0, 14.0) };
-    let room = layout.width() - 2.0 * side;
-    let mut y = side + title_size / 2.0;
-    for line in text::wrap(&finding, title_size, true, room) {
-        canvas.text(&line, (side, y), title_size, true, Role::Ink, "start");
-        y += title_size + 5.0;
-    }
-    for line in text::wrap(cause, SMALL, false, room) {
-        canvas.text(&line, (side, y), SMALL, false, Role::Muted, "start");
-        y += 15.0;
-    }
+    let side = if layout == Layout::Wide { 20.0 } else { 12.0 };
+    let y = canvas.heading(&finding, cause, layout);
     let height = rows(&mut canvas, bars, y + 10.0, layout, side) + side;
     let mut description = format!("{cause}.");
     for bar in bars {

@@ -113,20 +113,8 @@ impl Picture {
     }
 
     fn draw(mut self, finding: &str, setting: &str) -> (String, f64) {
-        let (side, room) = (self.side, self.layout.width() - 2.0 * self.side);
-        let title_size = if self.layout == Layout::Wide { 16.0 } else { 14.0 };
-        let mut y = side + title_size / 2.0;
-        for line in text::wrap(finding, title_size, true, room) {
-            self.canvas.text(&line, (side, y), title_size, true, Role::Ink, "start");
-            y += title_size + 5.0;
-        }
-        y += 1.0;
-        for line in text::wrap(setting, SMALL, false, room) {
-            self.canvas.text(&line, (side, y), SMALL, false, Role::Muted, "start");
-            y += LINE;
-        }
-        y += 7.0;
-        self.canvas.text("speedup over one processor", (side, y), SMALL, false, Role::Muted, "start");
+        let y = self.canvas.heading(finding, setting, self.layout) + 7.0;
+        self.canvas.text("speedup over one processor", (self.side, y), SMALL, false, Role::Muted, "start");
         self.top = y + 18.0;
         self.bottom = self.top + if self.layout == Layout::Wide { 250.0 } else { 210.0 };
         self.band();
@@ -135,7 +123,7 @@ impl Picture {
         self.names();
         let middle = (self.left + self.right) / 2.0;
         self.canvas.text("processors", (middle, self.bottom + 36.0), SMALL, false, Role::Muted, "middle");
-        (self.canvas.finish(), self.bottom + 36.0 + 9.0 + side)
+        (self.canvas.finish(), self.bottom + 36.0 + 9.0 + self.side)
     }
 
     fn x(&self, processors: usize) -> f64 {

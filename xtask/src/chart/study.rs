@@ -39,28 +39,10 @@ struct Sheet {
 
 impl Sheet {
     fn new(finding: &str, below: &str, layout: Layout) -> Self {
-        let (side, size) = if layout == Layout::Wide { (20.0, 16.0) } else { (12.0, 14.0) };
-        let mut sheet = Self { canvas: Canvas::default(), layout, side, y: side + size / 2.0 };
-        for line in text::wrap(finding, size, true, sheet.room()) {
-            sheet.canvas.text(&line, (side, sheet.y), size, true, Role::Ink, "start");
-            sheet.y += size + 5.0;
-        }
-        sheet.y += 1.0;
-        sheet.explain(below);
-        sheet.y += 8.0;
-        sheet
-    }
-
-    /// Lines that explain.
-    fn explain(&mut self, words: &str) {
-        for line in text::wrap(words, SMALL, false, self.room()) {
-            self.canvas.text(&line, (self.side, self.y), SMALL, false, Role::Muted, "start");
-            self.y += 15.0;
-        }
-    }
-
-    fn room(&self) -> f64 {
-        self.layout.width() - 2.0 * self.side
+        let side = if layout == Layout::Wide { 20.0 } else { 12.0 };
+        let mut canvas = Canvas::default();
+        let y = canvas.heading(finding, below, layout) + 8.0;
+        Self { canvas, layout, side, y }
     }
 
     fn small(&mut self, words: &str, place: (f64, f64), role: Role, anchor: &str) {

@@ -122,33 +122,41 @@ impl Row {
     fn pieces(&self) -> Vec<Piece<'_>> {
         let usable = |s: &&Slice| s.start_us.is_finite() && s.end_us.is_finite() && s.end_us > s.start_us;
         let slices: Vec<&Slice> = self.slices.iter().filter(usable).collect();
-        let mut events: Vec<(f64, bool, usize)> = Vec::with_capacity(slices.len() * 2);
-        for (i, slice) in slices.iter().enumerate() {
-            events.push((slice.start_us, true, i));
-            events.push((slice.end_us, false, i));
-        }
-        events.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        let mut open: BTreeSet<(usize, usize)> = BTreeSet::new();
+        let intervals: Vec<_> = slices.iter().map(|slice| (slice.start_us, slice.end_us, slice.depth)).collect();
         let mut pieces: Vec<Piece> = Vec::new();
-        let mut since = 0.0;
-        for (time, starts, i) in events {
-            if let Some(&(_, innermost)) = open.last().filter(|_| time > since) {
-                let name = slices[innermost].name.as_str();
-                match pieces.last_mut().filter(|last| last.end == since && last.name == name) {
-                    Some(last) => last.end = time,
-                    None => pieces.push(Piece { start: since, end: time, name }),
-                }
+        for (start, end, innermost) in innermost(&intervals) {
+            let name = slices[innermost].name.as_str();
+            match pieces.last_mut().filter(|last| last.end == start && last.name == name) {
+                Some(last) => last.end = end,
+                None => pieces.push(Piece { start, end, name }),
             }
-            since = time;
-            let key = (slices[i].depth, i);
-            if starts {
-                open.insert(key)
-            } else {
-                open.remove(&key)
-            };
         }
         pieces
     }
+}
+
+/// Cuts intervals (start, end, depth) that lie within each other, so that no two overlap: start, end, and which of them is the
+/// innermost there, in order of time.
+pub fn innermost(intervals: &[(f64, f64, usize)]) -> Vec<(f64, f64, usize)> {
+    let edges = |(i, (start, end, _)): (usize, &(f64, f64, usize))| [(*start, true, i), (*end, false, i)];
+    let mut events: Vec<(f64, bool, usize)> = intervals.iter().enumerate().flat_map(edges).collect();
+    events.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+    let mut open: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let mut cut = Vec::new();
+    let mut since = 0.0;
+    for (time, starts, i) in events {
+        if let Some(&(_, innermost)) = open.last().filter(|_| time > since) {
+            cut.push((since, time, innermost));
+        }
+        since = time;
+        let key = (intervals[i].2, i);
+        if starts {
+            open.insert(key)
+        } else {
+            open.remove(&key)
+        };
+    }
+    cut
 }
 
 impl Summary {
@@ -323,20 +331,8 @@ impl<'a> Picture<'a> {
     }
 
     fn draw(mut self, finding: &str, cause: &str) -> (String, f64) {
-        let (side, room) = (self.side, self.layout.width() - 2.0 * self.side);
-        let title_size = if self.layout == Layout::Wide { 16.0 } else { 14.0 };
-        let mut y = side + title_size / 2.0;
-        for line in text::wrap(finding, title_size, true, room) {
-            self.canvas.text(&line, (side, y), title_size, true, Role::Ink, "start");
-            y += title_size + 5.0;
-        }
-        y += 1.0;
-        for line in text::wrap(cause, SMALL, false, room) {
-            self.canvas.text(&line, (side, y), SMALL, false, Role::Muted, "start");
-            y += 15.0;
-        }
-        y += 12.0;
-        self.canvas.text("busy", (self.layout.width() - side, y), SMALL, false, Role::Muted, "end");
+        let y = self.canvas.heading(finding, cause, self.layout) + 12.0;
+        self.canvas.text("busy", (self.layout.width() - self.side, y), SMALL, false, Role::Muted, "end");
         let rows_bottom = self.rows(y + 10.0);
         let bottom = self.at_work(rows_bottom + 26.0);
         self.time_axis(bottom);

@@ -1,9 +1,6 @@
 //! One run's lanes: each lane's time cut into parts that neither overlap nor leave a rest.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::UNIX_EPOCH,
-};
+use std::{collections::BTreeMap, time::UNIX_EPOCH};
 
 use lab::trace::file::{CLOCK_BASE, Slice, ThreadRow, Trace};
 use serde_json::Value;
@@ -221,31 +218,15 @@ pub fn work(slices: &[Slice]) -> Vec<timeline::Slice> {
 /// A thread's slices cut where others lie within them, in seconds after `go_us`, and to the run of `wall` seconds.
 fn pieces(slices: &[Slice], go_us: f64, wall: f64) -> Vec<Piece<'_>> {
     let place = |time_us: f64| ((time_us - go_us) / 1e6).clamp(0.0, wall);
-    let mut events: Vec<(f64, bool, usize)> = Vec::with_capacity(2 * slices.len());
-    for (i, slice) in slices.iter().enumerate() {
-        let (start, end) = (place(slice.start_us), place(slice.end_us));
-        // Spans of an earlier run, or of a later one, have no length here.
-        if end > start {
-            events.extend([(start, true, i), (end, false, i)]);
-        }
-    }
-    events.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-    let mut open: BTreeSet<(usize, usize)> = BTreeSet::new();
-    let mut pieces = Vec::new();
-    let mut since = 0.0;
-    for (time, starts, i) in events {
-        if let Some(&(_, innermost)) = open.last().filter(|_| time > since) {
-            pieces.push(Piece { start: since, end: time, name: &slices[innermost].name, waits: slices[innermost].waits() });
-        }
-        since = time;
-        let key = (slices[i].depth, i);
-        if starts {
-            open.insert(key)
-        } else {
-            open.remove(&key)
-        };
-    }
-    pieces
+    let placed = |slice: &Slice| (place(slice.start_us), place(slice.end_us), slice.depth);
+    // Spans of an earlier run, or of a later one, have no length here.
+    let (intervals, slices): (Vec<_>, Vec<_>) =
+        slices.iter().map(|slice| (placed(slice), slice)).filter(|((start, end, _), _)| end > start).unzip();
+    let piece = |(start, end, i): (f64, f64, usize)| {
+        let slice: &Slice = slices[i];
+        Piece { start, end, name: &slice.name, waits: slice.waits() }
+    };
+    timeline::innermost(&intervals).into_iter().map(piece).collect()
 }
 
 #[cfg(test)]
