@@ -387,6 +387,16 @@ fn what_is_not_known_of_a_run_is_said() {
 }
 
 #[test]
+fn work_that_no_span_tells_of_is_not_explained() {
+    let Losses::Cores(mut cores) = sample::losses::named("every category") else { panic!("of threads") };
+    cores.one.lanes.iter_mut().for_each(|lane| lane.useful = 0.0);
+    let silent = Losses::Cores(cores);
+    let told = sentences::tell(&silent);
+    assert!(told.headline.starts_with("No span tells of the work") && told.lines.is_empty(), "{told:?}");
+    assert_eq!(losses::draw("a/b", &trace(Some(silent)), Layout::Wide), None);
+}
+
+#[test]
 fn what_work_and_span_promise_stands_beside_what_was_measured() {
     let charts = page::charts(&sample::results(8), &sample::traces());
     let says = |name: &str| texts(&charts[name]).into_iter().map(|text| text.says).collect::<Vec<_>>().join(" ");
