@@ -34,7 +34,7 @@ impl Contender for Increments {
     fn ready(&mut self) {}
 
     fn run(&mut self) {
-        let Setup { size, seed, threads } = self.setup;
+        let Setup { size, seed, threads, .. } = self.setup;
         let threads = threads.max(1) as u64;
         let counter = Alone(spin::Mutex::new((0, 0)));
         thread::scope(|scope| {

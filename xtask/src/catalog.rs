@@ -80,6 +80,9 @@ pub struct Pace {
     /// Threads, processes or requests in flight of both; no more than there are cores where they compute.
     #[serde(default = "two")]
     pub threads: usize,
+    /// Values of the workload's sweep: there is a comparison at each, and the worst counts. Empty: one comparison, as usual.
+    #[serde(default)]
+    pub at: Vec<u64>,
 }
 
 fn two() -> usize {

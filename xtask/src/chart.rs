@@ -11,6 +11,7 @@ pub mod pairs;
 pub mod parallelism;
 pub mod speedup;
 pub mod study;
+pub mod sweep;
 pub mod text;
 pub mod timeline;
 

@@ -15,17 +15,17 @@ use std::{
 use anyhow::{Context, Result};
 use lab::{
     finding::Report,
-    workload::{Axis, Setup},
+    workload::{Axis, Setup, Sweep, Swept},
 };
 
 use crate::{
     build::{self, Built, Package, Part},
-    catalog::{Catalog, Exercise},
+    catalog::{Catalog, Exercise, Pace},
     driver::{Fault, Workload},
     machine,
     measure::{self, Blame, Contender, Plan},
     process::{End, Finished, Run},
-    results::{CaseResult, CheckResult, Evidence, Record, Speed, Subject, SubjectResult, Verdict},
+    results::{At, CaseResult, CheckResult, Evidence, Record, Speed, Subject, SubjectResult, Verdict},
 };
 
 mod span;
@@ -270,18 +270,39 @@ impl Checker<'_> {
             }
             (None, against) => (own.clone(), against),
         };
+        let opponent = Opponent { program: opponent, entry: entry.to_owned() };
+        if pace.at.is_empty() {
+            return self.paced(candidate, pace, &own, &opponent, None);
+        }
+        let made = pace.at.iter().map(|at| self.paced(candidate, pace, &own, &opponent, Some(*at)));
+        Ok(worst_of(made.collect::<Result<Vec<_>>>()?))
+    }
+
+    /// One comparison; at a value of the workload's sweep where one is given.
+    fn paced(
+        &self,
+        candidate: &Candidate<'_>,
+        pace: &Pace,
+        own: &Path,
+        opponent: &Opponent,
+        at: Option<u64>,
+    ) -> Result<CheckResult> {
+        let entry = opponent.entry.as_str();
         let started = Instant::now();
         let limit = candidate.exercise.limit("speed");
-        let mut opponent = match Workload::start(&opponent, None, &[], limit) {
+        let mut opponent = match Workload::start(&opponent.program, None, &[], limit) {
             Ok(workload) => workload,
             Err(error) => return Ok(courses_fault("speed", &pace.against, error)),
         };
         let spec = opponent.spec.clone();
         let threads = threads_for(spec.axis, pace.threads);
-        let mut setup = Setup { size: self.size(&spec), seed: self.seed, threads };
+        let swept = at.map(|at| swept(&opponent, at)).transpose()?;
+        let (quick, full) = swept.as_ref().map_or((spec.quick, spec.full), |(value, _)| (value.quick, value.full));
+        let size = if self.quick { quick } else { full };
+        let mut setup = Setup { size, seed: self.seed, threads, at };
         // On a fast machine the input of a first look can be too small for a ratio of run times.
         match opponent.run(entry, setup) {
-            Ok(run) if run.seconds < measure::SHORTEST => setup.size = spec.full,
+            Ok(run) if run.seconds < measure::SHORTEST => setup.size = full,
             Ok(_) => {}
             Err(error) => return Ok(courses_fault("speed", &pace.against, error)),
         }
@@ -289,7 +310,7 @@ impl Checker<'_> {
             Ok(run) => run.digest,
             Err(error) => return Ok(courses_fault("speed", "the baseline", error)),
         };
-        let mut subject = match Workload::start(&own, None, &[], limit) {
+        let mut subject = match Workload::start(own, None, &[], limit) {
             Ok(workload) => workload,
             Err(error) => return fault("speed", candidate.subject, error),
         };
@@ -307,11 +328,12 @@ impl Checker<'_> {
             &digest,
             plan,
         );
-        let speed = match compared {
+        let mut speed = match compared {
             Ok(speed) => speed,
             Err(Blame::Subject(error)) => return fault("speed", candidate.subject, error),
             Err(Blame::Opponent(error)) => return Ok(courses_fault("speed", &pace.against, error)),
         };
+        speed.at = swept.map(|(value, sweep)| At { parameter: sweep.parameter, value: value.at, unit: sweep.unit });
         let clean = speed.pairs.iter().filter(|pair| pair.clean).count();
         let all = speed.pairs.len();
         let (verdict, share) = verdict_on_speed(&speed, pace.full_at, pace.zero_at);
@@ -328,6 +350,10 @@ impl Checker<'_> {
                 "the machine was too busy: in only {clean} of {all} pairs did both runs have their cores; close what else runs and try again"
             ),
         };
+        let finding = match &speed.at {
+            Some(At { value, unit, .. }) => format!("at {value} {unit}: {finding}"),
+            None => finding,
+        };
         let summary = [vec![finding], speed.caveats.clone()].concat().join("; ");
         Ok(CheckResult {
             points: share,
@@ -336,6 +362,43 @@ impl Checker<'_> {
             ..ended("speed", verdict, summary)
         })
     }
+}
+
+/// Whom a submission is compared with.
+struct Opponent {
+    program: PathBuf,
+    entry: String,
+}
+
+/// The value of a workload's sweep that a manifest names.
+fn swept(workload: &Workload, at: u64) -> Result<(Swept, Sweep)> {
+    let name = &workload.spec.name;
+    let sweep = workload
+        .sweep
+        .clone()
+        .with_context(|| format!("the workload of {name} has no sweep, and its manifest names at = {at}"))?;
+    let value = sweep.values.iter().find(|value| value.at == at).copied();
+    let value = value.with_context(|| format!("the sweep of {name} has no value {at}, which its manifest names"))?;
+    Ok((value, sweep))
+}
+
+/// One check of several comparisons: the worst of them decides, and all of them are its evidence.
+fn worst_of(made: Vec<CheckResult>) -> CheckResult {
+    let summary = made.iter().map(|result| result.summary.as_str()).collect::<Vec<_>>().join("; ");
+    let seconds = made.iter().map(|result| result.seconds).sum();
+    let rank = |result: &CheckResult| match result.verdict {
+        Verdict::Error => 0,
+        Verdict::Fail => 1,
+        Verdict::NotMeasurable => 2,
+        Verdict::Pass => 3,
+    };
+    let mut made = made;
+    // Stable: of equals the first is told first.
+    made.sort_by(|a, b| rank(a).cmp(&rank(b)).then(a.points.total_cmp(&b.points)));
+    let mut made = made.into_iter();
+    let Some(worst) = made.next() else { return ended("speed", Verdict::Error, "no comparison was made".into()) };
+    let more = made.filter_map(|result| result.evidence).collect();
+    CheckResult { summary, seconds, more, ..worst }
 }
 
 /// The verdict on a comparison, and the share of the points. Not measurable where it came to no finding.
@@ -400,6 +463,7 @@ fn ended(check: &str, verdict: Verdict, summary: String) -> CheckResult {
         seconds: 0.0,
         cases: Vec::new(),
         evidence: None,
+        more: Vec::new(),
     }
 }
 
@@ -666,6 +730,34 @@ mod tests {
             in_short("warning: odd\nmemory allocation of 9 bytes failed\n"),
             "warning: odd\nmemory allocation of 9 bytes failed"
         );
+    }
+
+    #[test]
+    fn of_several_comparisons_the_worst_decides_and_all_are_kept() {
+        let made = |verdict, points: f64, at: u64| {
+            CheckResult {
+            points,
+            evidence: Some(Evidence::Speed(Speed {
+                at: Some(At { parameter: "size".into(), value: at, unit: "bytes".into() }),
+                ..serde_json::from_str(r#"{"against":"std","size":1,"size_unit":"keys","threads":2,"ratio":null,"interval":null,"confidence":0,"pairs":[]}"#)
+                    .expect("a comparison")
+            })),
+            ..ended("speed", verdict, format!("at {at}"))
+        }
+        };
+        let (pass, fail, busy) = (Verdict::Pass, Verdict::Fail, Verdict::NotMeasurable);
+        for (given, verdict, share, first) in [
+            ([(pass, 1.0), (fail, 0.5), (fail, 0.2)], fail, 0.2, 3),
+            ([(pass, 1.0), (busy, 0.0), (pass, 1.0)], busy, 0.0, 2),
+            ([(fail, 0.9), (busy, 0.0), (pass, 1.0)], fail, 0.9, 1),
+            ([(pass, 1.0), (pass, 1.0), (pass, 1.0)], pass, 1.0, 1),
+        ] {
+            let worst = worst_of(given.into_iter().zip(1..).map(|((verdict, share), at)| made(verdict, share, at)).collect());
+            assert_eq!((worst.verdict, worst.points, worst.more.len()), (verdict, share, 2));
+            assert_eq!(worst.summary, "at 1; at 2; at 3");
+            let Some(Evidence::Speed(Speed { at: Some(at), .. })) = worst.evidence else { panic!("it has evidence") };
+            assert_eq!(at.value, first);
+        }
     }
 
     #[test]

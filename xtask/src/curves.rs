@@ -117,7 +117,7 @@ impl Series {
     /// # Errors
     /// A [`crate::driver::Fault`] of the program, or a wrong output.
     fn run(&self, workload: &mut Workload, threads: usize) -> Result<Timed> {
-        let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads })?;
+        let run = workload.run(&self.entry, Setup { size: self.size, seed: self.seed, threads, at: None })?;
         if run.digest == self.digest { Ok(run) } else { Err(Fault::wrong_output(&run.digest, &self.digest).into()) }
     }
 
@@ -170,7 +170,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     /// The digest of a right output.
     fn digest(&mut self, size: u64) -> Result<String> {
-        Ok(self.workload.run("baseline", Setup { size, seed: self.seed, threads: 1 })?.digest)
+        Ok(self.workload.run("baseline", Setup { size, seed: self.seed, threads: 1, at: None })?.digest)
     }
 
     fn series(&self, who: (&str, &Path, &str), threads: Vec<usize>, size: u64, digest: &str) -> Series {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use lab::workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec};
+use lab::workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec, Sweep};
 
 use crate::{
     check::printable,
@@ -88,6 +88,15 @@ pub struct Scheduled {
     pub until: f64,
 }
 
+/// The main memory that a process has, in bytes (`VmRSS` and `VmHWM` of Linux).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resident {
+    /// At this moment.
+    pub now: u64,
+    /// The most since it was started.
+    pub peak: u64,
+}
+
 /// A workload process.
 #[derive(Debug)]
 pub struct Workload {
@@ -102,6 +111,8 @@ pub struct Workload {
     pub spec: Spec,
     /// Whom it can run.
     pub contenders: Vec<String>,
+    /// The parameter that it can be run at several values of.
+    pub sweep: Option<Sweep>,
 }
 
 impl Workload {
@@ -117,11 +128,14 @@ impl Workload {
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         let mut workload = Self::spawn(command, limit)?;
         match workload.ask(&Request::Hello)?.1 {
-            Answer::Hello { protocol: PROTOCOL, spec, contenders } => (workload.spec, workload.contenders) = (spec, contenders),
+            Answer::Hello { protocol: PROTOCOL, spec, contenders, sweep } => {
+                (workload.spec, workload.contenders, workload.sweep) = (spec, contenders, sweep);
+            }
             Answer::Hello { protocol, .. } => return Err(workload.speaks(protocol)),
             other => return Err(workload.unexpected("hello", &other)),
         }
-        match absurd(&workload.spec, &workload.contenders) {
+        let why = absurd(&workload.spec, &workload.contenders);
+        match why.or_else(|| absurd_sweep(workload.sweep.as_ref()?, &workload.contenders)) {
             Some(why) => Err(workload.fault(format!("its hello makes no sense: {why}"))),
             None => Ok(workload),
         }
@@ -158,7 +172,7 @@ impl Workload {
             full: 0,
         };
         let answers = Answers::of(output);
-        Ok(Self { group, requests, answers, errors, reader, limit, spec, contenders: Vec::new() })
+        Ok(Self { group, requests, answers, errors, reader, limit, spec, contenders: Vec::new(), sweep: None })
     }
 
     /// What it has to say to another protocol than this runner's.
@@ -174,6 +188,16 @@ impl Workload {
     /// Seconds that its threads, and its children's, have been on a core so far; 0 where the system does not tell.
     pub fn on_cores(&self) -> f64 {
         look(self.group.id()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
+    }
+
+    /// What the process has of the main memory; `None` where the system does not tell. Its children are not counted.
+    pub fn memory(&self) -> Option<Resident> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.group.id())).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim_end_matches("kB").trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+        };
+        Some(Resident { now: field("VmRSS:")?, peak: field("VmHWM:")? })
     }
 
     /// Makes ready for one run.
@@ -350,9 +374,13 @@ fn is_digest(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
+/// Whether a name can be printed and drawn.
+fn is_name(text: &str) -> bool {
+    (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
 /// Why a hello cannot be meant: what it says is printed and drawn, and its sizes are run.
 fn absurd(spec: &Spec, contenders: &[String]) -> Option<String> {
-    let is_name = |text: &&String| (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     let names = [&spec.name, &spec.size_unit].into_iter().chain(&spec.cost_unit).chain(contenders);
     if let Some(odd) = { names }.find(|name| !is_name(name)) {
         return Some(format!("a name of {} characters, {}", odd.chars().count(), shown(format!("{odd:?}").as_bytes())));
@@ -365,6 +393,25 @@ fn absurd(spec: &Spec, contenders: &[String]) -> Option<String> {
         ([], _) => Some("it has nobody to run".into()),
         (_, Some((_, name))) => Some(format!("two contenders are called {name}")),
         _ => None,
+    }
+}
+
+/// Why a sweep cannot be meant.
+fn absurd_sweep(sweep: &Sweep, contenders: &[String]) -> Option<String> {
+    if let Some(odd) = [&sweep.parameter, &sweep.unit].into_iter().find(|name| !is_name(name)) {
+        return Some(format!("a name of {} characters, {}", odd.chars().count(), shown(format!("{odd:?}").as_bytes())));
+    }
+    let values = &sweep.values;
+    if !(1..=64).contains(&values.len()) || values.windows(2).any(|pair| pair[0].at >= pair[1].at) {
+        return Some("the values of its sweep do not rise, or are none or too many".into());
+    }
+    if let Some(value) = values.iter().find(|value| value.quick == 0 || value.full < value.quick) {
+        return Some(format!("at {}, a first look of size {}, and a full report of size {}", value.at, value.quick, value.full));
+    }
+    match sweep.contenders.iter().find(|name| !contenders.contains(name)) {
+        _ if sweep.contenders.is_empty() => Some("nobody heeds its sweep".into()),
+        Some(unknown) => Some(format!("its sweep names {}, and it has no such contender", shown(unknown.as_bytes()))),
+        None => None,
     }
 }
 

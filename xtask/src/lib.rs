@@ -30,5 +30,6 @@ pub mod screen;
 pub mod stage;
 pub mod study;
 pub mod study_sorts;
+pub mod sweep;
 pub mod traced;
 pub mod verify;

@@ -170,6 +170,7 @@ pub fn compare(
         size: setup.size,
         size_unit: spec.size_unit,
         threads: setup.threads,
+        at: None,
         ratio: finding.map(|finding| finding.ratio),
         interval: finding.map(|finding| finding.interval),
         confidence: finding.map_or(0.0, |finding| finding.confidence),

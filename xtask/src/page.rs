@@ -8,6 +8,7 @@ mod exercise;
 pub(crate) mod html;
 mod losses;
 mod peers;
+mod sweep;
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -66,6 +67,9 @@ pub fn charts(results: &Results, traces: &BTreeMap<String, Timeline>) -> BTreeMa
         }
         if let Some(chart) = curves::weak_chart(exercise, results, Layout::Wide) {
             files.insert(format!("{name}-weak.svg"), chart.file());
+        }
+        if let Some(chart) = exercise.sweep.as_ref().and_then(|sweep| chart::sweep::draw(path, sweep, Layout::Wide)) {
+            files.insert(format!("{name}-sweep.svg"), chart.file());
         }
         // The learner's where there is one, which is the last.
         let parallelism = subjects.iter().rev().find_map(|subject| parallelism::of(path, subject, Layout::Wide));

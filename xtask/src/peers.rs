@@ -275,7 +275,7 @@ fn points(
             let mut running = Running::start(start, &peer.name, race.limit, folder)?;
             result.start_up.push(running.start_up);
             result.version = Some(running.version.clone());
-            let setup = Setup { size: race.size, seed: race.seed, threads };
+            let setup = Setup { size: race.size, seed: race.seed, threads, at: None };
             for _ in 0..peer.warm_up.max(1) {
                 running.run(setup, judge)?;
             }

@@ -96,9 +96,57 @@ pub struct ExerciseResult {
     /// What could not be timed or traced, and why.
     #[serde(default)]
     pub notes: Vec<Note>,
+    /// Run times over the workload's parameter; absent where it has none, or was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepResult>,
+    /// The main memory that each contender takes; empty where the system does not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<Memory>,
     /// Programs that are not of this workspace, in any language; empty without `--peers`. Their run times are among the curves.
     #[serde(default)]
     pub peers: Vec<PeerResult>,
+}
+
+/// What one contender takes of the main memory, in a process of its own. Of programs that start processes their children are not
+/// counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// `baseline`, `reference`, `yours`, or a peer's name.
+    pub contender: String,
+    /// Size of the input.
+    pub size: u64,
+    /// Threads, processes or requests in flight; 1 for the baseline.
+    pub threads: usize,
+    /// Bytes after the input was made and before the run (`VmRSS` of Linux).
+    pub before: u64,
+    /// The most bytes at any time until the run was over (`VmHWM`).
+    pub peak: u64,
+}
+
+/// Run times over a parameter of the workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepResult {
+    /// What it is: `distance between two shards`.
+    pub parameter: String,
+    /// In what unit: `bytes`.
+    pub unit: String,
+    /// What one unit of size is, in the plural.
+    pub size_unit: String,
+    /// Threads of every run.
+    pub threads: usize,
+    /// One for each contender: `reference`, `yours`, or a peer's name; by rising values.
+    pub contenders: BTreeMap<String, Vec<SweptPoint>>,
+}
+
+/// All samples at one value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweptPoint {
+    /// The value.
+    pub at: u64,
+    /// Size of the input at it.
+    pub size: u64,
+    /// Seconds of one run, each in a process of its own.
+    pub samples: Vec<f64>,
 }
 
 /// A program that is not of this workspace: what came of it, and what its curve leaves out.
@@ -219,8 +267,11 @@ pub struct CheckResult {
     pub seconds: f64,
     /// One for each test; empty for `span` and `speed`, which are one measurement.
     pub cases: Vec<CaseResult>,
-    /// What the verdict of a measurement rests on.
+    /// What the verdict of a measurement rests on; of several comparisons the worst, which decides.
     pub evidence: Option<Evidence>,
+    /// The other comparisons of the same check, each at another value of the workload's sweep; empty for most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Evidence>,
 }
 
 /// One test.
@@ -276,6 +327,9 @@ pub struct Speed {
     pub size_unit: String,
     /// Threads of both.
     pub threads: usize,
+    /// The value of the workload's sweep; absent where it was run as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
     /// The median of the ratios of the clean pairs; below 1 the subject is faster. Absent without a clean pair.
     pub ratio: Option<f64>,
     /// Its distribution-free interval.
@@ -294,6 +348,17 @@ pub struct Speed {
     /// What whoever believes the finding has to know, a sentence each: what could not be seen, what was not as it should be.
     #[serde(default)]
     pub caveats: Vec<String>,
+}
+
+/// A value of a workload's sweep: `size of a message`, 64, `bytes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// What it is the value of.
+    pub parameter: String,
+    /// It.
+    pub value: u64,
+    /// In what unit.
+    pub unit: String,
 }
 
 /// How busy the cores that the runner may use were, before a comparison began.

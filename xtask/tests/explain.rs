@@ -72,6 +72,7 @@ fn results(cases: Vec<CaseResult>) -> Results {
         seconds: 0.1,
         cases,
         evidence: None,
+        more: Vec::new(),
     };
     let checks = vec![check("tests", vec![case("no_model", Verdict::Fail, json!({}))]), check("model", cases)];
     let exercise = ExerciseResult {
@@ -83,6 +84,8 @@ fn results(cases: Vec<CaseResult>) -> Results {
         curves: None,
         trace: None,
         notes: Vec::new(),
+        sweep: None,
+        memory: Vec::new(),
         peers: Vec::new(),
     };
     Results {

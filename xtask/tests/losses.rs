@@ -93,7 +93,7 @@ fn named(folder: &Path, name: &str) -> PathBuf {
 fn traced(folder: &Path, name: &str) -> xtask::traced::Traced {
     let catalog = Catalog::read(&find_root().expect("the course")).expect("its exercises");
     let exercise = catalog.find("merge_sort").expect("it lends its limits");
-    let setup = Setup { size: 3_000_000, seed: 1, threads: 2 };
+    let setup = Setup { size: 3_000_000, seed: 1, threads: 2, at: None };
     let out = folder.join(format!("{name}.json"));
     let traced = traced_run(&named(folder, name), exercise, setup, &out).expect("a traced run");
     let written = file::read(&out).expect("the trace is written");

@@ -47,7 +47,7 @@ fn the_same_results_are_the_same_bytes() {
     let (results, traces) = (sample::results(2), sample::traces());
     assert_eq!(page::render(&results, &traces), page::render(&results.clone(), &traces.clone()));
     assert_eq!(page::charts(&results, &traces), page::charts(&results, &traces));
-    assert_eq!(page::charts(&results, &traces).len(), 11);
+    assert_eq!(page::charts(&results, &traces).len(), 12);
 }
 
 #[test]
@@ -213,6 +213,27 @@ fn a_prediction_says_what_limits_it() {
 }
 
 #[test]
+fn a_parameter_has_a_chart_and_everybodys_memory_a_table() {
+    let (results, traces) = (sample::results(2), sample::traces());
+    let page = page::render(&results, &traces);
+    for said in [
+        "<h3>By distance between two &lt;locks&gt;</h3>",
+        "The reference spin lock takes 1.23\u{d7} the time of parking_lot, whatever the distance between two",
+        "lock acquisitions",
+        "<div>5.00 GiB</div>",
+    ] {
+        assert!(page.contains(said), "not said: {said}");
+    }
+    assert!(page::charts(&results, &traces).contains_key("spin_lock-sweep.svg"));
+    let without = {
+        let mut results = results;
+        results.exercises.iter_mut().for_each(|exercise| (exercise.sweep, exercise.memory) = (None, Vec::new()));
+        page::render(&results, &traces)
+    };
+    assert!(!without.contains("<h3>By ") && !without.contains("Peak memory"));
+}
+
+#[test]
 fn a_span_without_a_burden_or_a_schedule_is_told_as_such() {
     let mut stored = serde_json::to_value(sample::results(2)).expect("a value");
     // As an older runner stored it.
@@ -225,7 +246,7 @@ fn a_span_without_a_burden_or_a_schedule_is_told_as_such() {
     let results: Results = serde_json::from_value(stored).expect("older results are read");
     let page = page::render(&results, &sample::traces());
     assert!(page.contains("not known: no burden was charged") && !page.contains("What limits it"));
-    assert_eq!(page::charts(&results, &sample::traces()).len(), 10);
+    assert_eq!(page::charts(&results, &sample::traces()).len(), 11);
 }
 
 #[test]
@@ -819,6 +840,7 @@ fn what_is_missing_is_named_with_the_command_that_makes_it() {
     for exercise in &mut results.exercises {
         exercise.subjects.clear();
         exercise.trace = None;
+        exercise.sweep = None;
     }
     results.exercises[0].curves = None;
     results.exercises[1].curves.as_mut().expect("curves").contenders.remove("baseline");

@@ -10,10 +10,12 @@ use std::{
 use lab::workload::{Axis, Setup};
 use tempfile::TempDir;
 use xtask::{
+    catalog::{Catalog, find_root},
     curves::{Failure, Sampling, Scaling, Series},
     driver::{Fault, Workload},
     measure::{Blame, Contender, Plan, compare},
     results::Speed,
+    sweep::Field,
 };
 
 /// No answer may take longer.
@@ -21,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 const RIGHT: &str = "00000000000000aa";
 
-const SETUP: Setup = Setup { size: 10, seed: 1, threads: 1 };
+const SETUP: Setup = Setup { size: 10, seed: 1, threads: 1, at: None };
 
 /// A shell program that speaks the protocol, but for what a test changes of it: what it does at each request.
 struct Fake {
@@ -269,6 +271,62 @@ fn a_hello_has_to_make_sense() {
     assert_blamed(&says(right.replace("baseline", "submission")), &format!("{start}two contenders are called submission"));
     assert_blamed(&says(right.replace(r#""protocol":1"#, r#""protocol":2"#)), "it speaks protocol 2, and this runner protocol 1");
     assert_blamed(&says(right.replace("10", "-1")), "it answered hello with what is not an answer: ");
+}
+
+/// A hello with a sweep of these values by these contenders.
+fn with_sweep(values: &str, contenders: &str) -> String {
+    let sweep = format!(r#","sweep":{{"parameter":"distance","unit":"bytes","values":{values},"contenders":{contenders}}}"#);
+    hello(r#""fake""#, 10).replace(r#""submission"]"#, &format!(r#""submission"]{sweep}"#))
+}
+
+const VALUES: &str = r#"[{"at":8,"quick":3,"full":6},{"at":16,"quick":4,"full":8}]"#;
+
+#[test]
+fn a_sweep_has_to_make_sense() {
+    let says = |values: &str, contenders: &str| Fake::at_hello(format!("say '{}'", with_sweep(values, contenders)));
+    let start = "its hello makes no sense: ";
+    assert_blamed(&says("[]", r#"["submission"]"#), &format!("{start}the values of its sweep do not rise"));
+    assert_blamed(&says(&VALUES.replace("16", "8"), r#"["submission"]"#), &format!("{start}the values of its sweep do not rise"));
+    assert_blamed(&says(&VALUES.replace("3", "7"), r#"["submission"]"#), &format!("{start}at 8, a first look of size 7"));
+    assert_blamed(&says(VALUES, "[]"), &format!("{start}nobody heeds its sweep"));
+    assert_blamed(&says(VALUES, r#"["std"]"#), &format!("{start}its sweep names std, and it has no such contender"));
+    let program = says(VALUES, r#"["submission"]"#).written();
+    assert_eq!(program.start().unwrap().sweep.unwrap().values.len(), 2, "a right one is taken");
+    program.assert_gone();
+}
+
+#[test]
+fn a_sweep_runs_everybody_at_each_value_and_its_own_size_and_drops_who_is_wrong() {
+    let catalog = Catalog::read(&find_root().unwrap()).unwrap();
+    let exercise = catalog.find("spin_lock").unwrap();
+    let hello = format!("say '{}'", with_sweep(VALUES, r#"["submission"]"#));
+    let prepare = r#"printf '%s\n' "$request" >> asked; say '{"prepared":{"pid":1}}'"#;
+    let right = Fake { hello, prepare: prepare.into(), ..Fake::right() };
+    let wrong = Fake { go: r#"say '{"done":{}}'; say '{"output":{"digest":"00000000000000bb"}}'"#.into(), ..Fake::right() };
+    let programs = [("reference", right.written()), ("yours", wrong.written())];
+    let named = programs.each_ref().map(|(name, program)| ((*name).to_owned(), program.path.clone()));
+    let field = Field { exercise, programs: &named, seed: 1, quick: true };
+    let (sweep, failures) = field.sweep().unwrap().expect("it has a sweep");
+    let points: Vec<_> = sweep.contenders["reference"].iter().map(|point| (point.at, point.size, point.samples.len())).collect();
+    assert_eq!(points, [(8, 3, 7), (16, 4, 7)]);
+    assert_eq!(sweep.contenders.len(), 1);
+    let failure = failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(failure.contains("yours was not timed: its output is wrong: digest 00000000000000bb"), "{failure}");
+    let asked = fs::read_to_string(programs[0].1.folder.path().join("asked")).unwrap();
+    assert!(asked.contains(r#""size":4"#) && asked.contains(r#""at":16"#), "{asked}");
+    programs.iter().for_each(|(_, program)| program.assert_gone());
+}
+
+#[test]
+fn everybodys_memory_is_told_by_who_it_is() {
+    let catalog = Catalog::read(&find_root().unwrap()).unwrap();
+    let program = Fake::right().written();
+    let programs = [("reference".to_owned(), program.path.clone())];
+    let field = Field { exercise: catalog.find("spin_lock").unwrap(), programs: &programs, seed: 1, quick: true };
+    let memory = field.memory().unwrap();
+    assert_eq!(memory.iter().map(|memory| memory.contender.as_str()).collect::<Vec<_>>(), ["baseline", "reference"]);
+    assert!(memory.iter().all(|memory| memory.before > 0 && memory.peak >= memory.before), "{memory:?}");
+    program.assert_gone();
 }
 
 /// Compares two, the processes gone afterwards.

@@ -48,7 +48,7 @@ struct Increments {
 impl Increments {
     /// Works at every step and hands what it finds to `add`, the steps spread over the threads.
     fn spread(&self, add: impl Fn(u64) + Sync) {
-        let Setup { size, seed, threads } = self.setup;
+        let Setup { size, seed, threads, .. } = self.setup;
         let threads = threads.max(1) as u64;
         thread::scope(|scope| {
             for index in 0..threads {

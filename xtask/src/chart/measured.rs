@@ -192,6 +192,11 @@ impl Measured {
 }
 
 impl Time {
+    /// Of samples that come from a process each; `None` where none of them is a time.
+    pub fn of_processes(samples: &[f64]) -> Option<Self> {
+        Self::new([&Point { threads: 1, samples: samples.to_vec(), per_process: 1 }])
+    }
+
     fn new<'a>(points: impl IntoIterator<Item = &'a Point>) -> Option<Self> {
         let (mut samples, mut units, mut all, mut known) = (Vec::new(), Vec::new(), 0, true);
         for point in points {

@@ -74,6 +74,16 @@ pub fn memory(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
+/// `512 KiB`, `3.25 MiB`, `15.6 GiB`.
+pub fn bytes(bytes: u64) -> String {
+    let (value, unit) = match bytes as f64 / 1024.0 {
+        kibibytes if kibibytes < 1023.5 => (kibibytes, "KiB"),
+        kibibytes if kibibytes < 1023.5 * 1024.0 => (kibibytes / 1024.0, "MiB"),
+        kibibytes => (kibibytes / 1024.0 / 1024.0, "GiB"),
+    };
+    format!("{} {unit}", significant(value, 3))
+}
+
 /// `128 MiB`.
 pub fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", count(bytes >> 20))

@@ -49,7 +49,7 @@ impl Checker<'_> {
         let mut workload = Workload::start(program, None, &[], exercise.limit("span"))?;
         let spec = workload.spec.clone();
         // Counts do not depend on the machine, so the small size serves.
-        let setup = Setup { size: spec.quick, seed: self.seed, threads: 2 };
+        let setup = Setup { size: spec.quick, seed: self.seed, threads: 2, at: None };
         let expected = workload.run("baseline", setup)?.digest;
         let digest = workload.run("submission", setup)?.digest;
         if digest != expected {

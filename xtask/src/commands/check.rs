@@ -90,6 +90,8 @@ pub fn exercise_result(exercise: &Exercise, subjects: Vec<SubjectResult>) -> Exe
         curves: None,
         trace: None,
         notes: Vec::new(),
+        sweep: None,
+        memory: Vec::new(),
         peers: Vec::new(),
     }
 }

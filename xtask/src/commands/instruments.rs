@@ -44,7 +44,7 @@ pub fn built(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Result<Path
 fn setup(exercise: &Exercise, spec: &Spec, on: &OnOne) -> Setup {
     let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
     let threads = on.threads.unwrap_or_else(|| threads_for(spec.axis, usual));
-    Setup { size: if on.quick { spec.quick } else { spec.full }, seed: SEED, threads }
+    Setup { size: if on.quick { spec.quick } else { spec.full }, seed: SEED, threads, at: None }
 }
 
 /// Prints what kept a workload from its end, with exit code 1: it is the program's failure, not the runner's.

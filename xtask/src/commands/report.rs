@@ -23,6 +23,7 @@ use crate::{
     peers::{Peers, Places, Race, left_out},
     results::{Curves, ExerciseResult, Note, Results, Subject, TraceResult, Verdict, write_whole},
     screen::{self, Progress, bold, say, seconds, table},
+    sweep::Field,
     traced::{Traced, traced_run},
 };
 
@@ -180,6 +181,7 @@ fn one(
             }
             Err(error) => result.notes.push(note(&Failure::new("the workload", &error), "timed")),
         }
+        swept(checker, exercise, &programs, &mut result);
     }
 
     if let Some(peers) = peers {
@@ -204,7 +206,7 @@ fn traced(
 ) -> Result<(TraceResult, Option<anyhow::Error>)> {
     let spec = Workload::start(program, None, &[], exercise.limit("speed"))?.spec.clone();
     let usual = exercise.about.speed.as_ref().map_or(2, |pace| pace.threads);
-    let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual) };
+    let setup = Setup { size: checker.size(&spec), seed: checker.seed, threads: threads_for(spec.axis, usual), at: None };
     let file = format!("traces/{}.json", exercise.name);
     let Traced { trace, losses } = traced_run(program, exercise, setup, &out.join(&file))?;
     let (losses, lost) = match losses {
@@ -224,6 +226,24 @@ fn benched(
     let (spec, series) = curves::plan(exercise, &labelled, checker.seed, checker.quick, Sampling::REPORT)?;
     let benched = curves::run_criterion(checker.catalog, series)?;
     Ok((benched.curves(&spec)?, benched.failures))
+}
+
+/// Run times over the workload's parameter, and everybody's memory.
+fn swept(checker: &Checker<'_>, exercise: &Exercise, programs: &[(Subject, PathBuf)], result: &mut ExerciseResult) {
+    let programs: Vec<_> = programs.iter().map(|(subject, program)| (subject.to_string(), program.clone())).collect();
+    let field = Field { exercise, programs: &programs, seed: checker.seed, quick: checker.quick };
+    match field.sweep() {
+        Ok(Some((sweep, failures))) => {
+            result.sweep = Some(sweep);
+            result.notes.extend(failures.iter().map(|failure| note(failure, "timed at every value of its parameter")));
+        }
+        Ok(None) => {}
+        Err(error) => result.notes.push(note(&Failure::new("the workload", &error), "timed by its parameter")),
+    }
+    match field.memory() {
+        Ok(memory) => result.memory = memory,
+        Err(error) => result.notes.push(note(&Failure::new("the workload", &error), "looked at for its memory")),
+    }
 }
 
 /// What the report lacks. Only the learner's program can be to blame for that; the course's own is the course's fault.
@@ -254,7 +274,7 @@ fn draw(results: &Results, out: &Path) -> Result<()> {
 }
 
 /// How the names of the charts end that a report draws.
-const OURS: [&str; 5] = ["-speedup.svg", "-weak.svg", "-parallelism.svg", "-timeline.svg", "-losses.svg"];
+const OURS: [&str; 6] = ["-speedup.svg", "-weak.svg", "-sweep.svg", "-parallelism.svg", "-timeline.svg", "-losses.svg"];
 
 /// A chart of an earlier report that this one does not draw must not be taken for its own. What a report never writes stays:
 /// `--out` can name any folder.

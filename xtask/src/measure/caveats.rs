@@ -104,6 +104,7 @@ mod tests {
             size: 1,
             size_unit: "keys".into(),
             threads: 2,
+            at: None,
             ratio: None,
             interval: None,
             confidence: 0.0,

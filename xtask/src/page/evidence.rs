@@ -10,8 +10,8 @@ use super::{
     html::{Cell, badge, table},
 };
 use crate::{
-    chart::{Layout, number, pairs, parallelism, speedup, text::escape},
-    results::{CaseResult, CheckResult, Evidence, Pair, Record, Span, Speed, Subject, Verdict},
+    chart::{Chart, Layout, number, pairs, parallelism, speedup, text::escape},
+    results::{At, CaseResult, CheckResult, Evidence, Pair, Record, Span, Speed, Subject, Verdict},
 };
 
 /// Appends the evidence of one check, where it has any.
@@ -19,22 +19,26 @@ use crate::{
 /// `path` is the exercise's, `axis` is what its threads count, `id` is unique in the page.
 pub fn of(page: &mut String, path: &str, check: &CheckResult, subject: Subject, axis: Axis, id: &str) {
     models(page, &check.cases);
-    match &check.evidence {
-        Some(Evidence::Speed(speed)) => {
-            facts(page, "Speed, pair by pair", &speed_facts(speed, axis));
-            let draw = |layout| pairs::draw(speed, subject, layout);
-            if let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) {
-                write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
+    for (i, evidence) in check.evidence.iter().chain(&check.more).enumerate() {
+        let id = format!("{id}-{i}");
+        let figure = |page: &mut String, wide: Option<Chart>, narrow: Option<Chart>| {
+            if let (Some(wide), Some(narrow)) = (wide, narrow) {
+                write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(&id), narrow.inline(&id)).expect(TAKES);
+            }
+        };
+        match evidence {
+            Evidence::Speed(speed) => {
+                let at = speed.at.as_ref().map_or_else(String::new, |at| format!(", at {} {}", number::count(at.value), at.unit));
+                facts(page, &format!("Speed, pair by pair{}", escape(&at)), &speed_facts(speed, axis));
+                let draw = |layout| pairs::draw(speed, subject, layout);
+                figure(page, draw(Layout::Wide), draw(Layout::Narrow));
+            }
+            Evidence::Span(span) => {
+                facts(page, "Work and span", &span_facts(span));
+                let draw = |layout| parallelism::draw(path, subject, span, layout);
+                figure(page, draw(Layout::Wide), draw(Layout::Narrow));
             }
         }
-        Some(Evidence::Span(span)) => {
-            facts(page, "Work and span", &span_facts(span));
-            let draw = |layout| parallelism::draw(path, subject, span, layout);
-            if let (Some(wide), Some(narrow)) = (draw(Layout::Wide), draw(Layout::Narrow)) {
-                write!(page, "<figure class=\"small\">\n{}{}</figure>\n", wide.inline(id), narrow.inline(id)).expect(TAKES);
-            }
-        }
-        None => {}
     }
 }
 
@@ -92,7 +96,7 @@ fn model_rows(case: &CaseResult, record: &Record) -> Vec<Vec<Cell>> {
 }
 
 fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
-    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs, load, full_at, caveats } = speed;
+    let Speed { against, size, size_unit, threads, ratio, interval, confidence, pairs, load, full_at, caveats, at } = speed;
     let clean: Vec<&Pair> = pairs.iter().filter(|pair| pair.clean).collect();
     let cores = |pairs: &[&Pair]| {
         pairs.iter().filter_map(|pair| pair.effective_cores).flatten().filter(|c| c.is_finite()).min_by(f64::total_cmp)
@@ -106,9 +110,13 @@ fn speed_facts(speed: &Speed, axis: Axis) -> Vec<(&'static str, String)> {
         (None, _) if clean.is_empty() => "none: no pair was clean".into(),
         (None, _) => "none: too few pairs were clean".into(),
     };
+    let mut input = format!("{} {size_unit}", number::count(*size));
+    if let Some(At { parameter, value, unit }) = at {
+        input = format!("{input}; {parameter}: {} {unit}", number::count(*value));
+    }
     let mut facts = vec![
         ("Against", format!("{against}, both {}", speedup::place(axis, *threads))),
-        ("Input", format!("{} {size_unit}", number::count(*size))),
+        ("Input", input),
         ("Median ratio of times", ratio),
         ("Pairs", format!("{} clean of {}", clean.len(), pairs.len())),
     ];
@@ -184,6 +192,7 @@ mod tests {
             size: 1,
             size_unit: "keys".into(),
             threads: 2,
+            at: None,
             ratio: Some(1.0),
             interval: Some([1.0, 1.0]),
             confidence: 0.965,

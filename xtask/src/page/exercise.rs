@@ -10,7 +10,7 @@ use lab::{
 use super::{
     TAKES, anchor, capital, curves, evidence,
     html::{Cell, badge, beside, command, table},
-    losses, name, peers, points_of,
+    losses, name, peers, points_of, sweep,
 };
 use crate::{
     chart::{
@@ -43,6 +43,8 @@ pub fn section(page: &mut String, exercise: &ExerciseResult, results: &Results, 
         writeln!(page, "<p class=\"note\">{} {}</p>", badge(note.verdict, &note.verdict.to_string()), escape(&note.what))
             .expect(TAKES);
     }
+    sweep::section(page, path, exercise.sweep.as_ref());
+    sweep::memory(page, &exercise.memory);
     peers::section(page, &exercise.peers, exercise.curves.as_ref());
     if subjects.is_empty() {
         missing(page, "Nobody's work was checked in this report.", &format!("cargo xtask check {name}"), "checks yours");

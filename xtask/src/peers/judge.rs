@@ -24,7 +24,7 @@ impl Judge {
     pub fn start(race: &Race) -> Result<Self> {
         let mut workload = Workload::start(&race.workload, None, &[], race.limit)?;
         // One input for all places: the number of threads is the peers' own affair.
-        let setup = Setup { size: race.size, seed: race.seed, threads: 1 };
+        let setup = Setup { size: race.size, seed: race.seed, threads: 1, at: None };
         let expected = workload.run("baseline", setup)?.digest;
         Ok(Self { workload, setup, expected, failed: false })
     }

@@ -23,7 +23,7 @@ pub fn round(runner: &Path, seed: u64, index: usize) -> Result<Option<Round>> {
     let threads = 1 + (lot.next_u64() % (2 * cores() as u64)) as usize;
     let serves: [(&str, OsString); 1] = [(spinning::VARIABLE, "1".into())];
     let mut workload = Workload::start(runner, None, &serves, Duration::from_secs(30))?;
-    workload.prepare("submission", Setup { size: LENGTH, seed, threads })?;
+    workload.prepare("submission", Setup { size: LENGTH, seed, threads, at: None })?;
     let busy = Busy::start(runner, load, lot.next_u64())?;
     let run = workload.go()?;
     drop(busy);

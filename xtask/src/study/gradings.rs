@@ -122,7 +122,7 @@ pub fn grade(runner: &Path, programs: &Programs, planned: Planned, budget: f64) 
 /// Two processes, the baseline's digest, and the comparison: the steps of the check `speed`. `Ok(Err(..))` is what the program
 /// did wrong that is graded.
 fn pairs(own: &Path, other: &Path, planned: Planned, budget: f64) -> Result<Result<Speed, Fault>> {
-    let setup = Setup { size: planned.program.size, seed: planned.seed, threads: planned.program.threads };
+    let setup = Setup { size: planned.program.size, seed: planned.seed, threads: planned.program.threads, at: None };
     let mut opponent = Workload::start(other, None, &[], LIMIT)?;
     let digest = opponent.run("baseline", setup)?.digest;
     let mut subject = match Workload::start(own, None, &[], LIMIT) {

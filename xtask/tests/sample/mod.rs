@@ -15,7 +15,8 @@ use xtask::{
     chart::timeline::{Row, Slice, Timeline},
     results::{
         Bandwidth, Burden, CaseResult, Ceilings, CheckResult, Curves, Evidence, ExerciseResult, FORMAT_VERSION, Load, Machine,
-        Pair, Place, Point, Record, Results, Span, Speed, Subject, SubjectResult, TraceResult, Verdict, Weak,
+        Memory, Pair, Place, Point, Record, Results, Span, Speed, Subject, SubjectResult, SweepResult, SweptPoint, TraceResult,
+        Verdict, Weak,
     },
 };
 
@@ -71,6 +72,16 @@ pub fn samples(around: f64, count: usize, salt: u64) -> Vec<f64> {
     (0..count).map(|_| around * (0.97 + 0.05 * next() + 0.16 * next().powi(6))).collect()
 }
 
+/// A contender that is twice as slow at the smallest of five values, and settles.
+fn swept(seconds: f64) -> Vec<SweptPoint> {
+    let point = |step: u32| SweptPoint {
+        at: 8 << step,
+        size: 2_000_000,
+        samples: (0..7).map(|process| seconds * (1.0 + 0.5f64.powi(step as i32) + 0.01 * f64::from(process))).collect(),
+    };
+    (0..5).map(point).collect()
+}
+
 /// A contender's points out of places and times.
 pub fn points(count: usize, times: &[(usize, f64)]) -> Vec<Point> {
     let point = |&(threads, time): &(usize, f64)| Point {
@@ -104,7 +115,17 @@ fn dense(cores: usize) -> Vec<usize> {
 
 fn check(check: &str, verdict: Verdict, (points, max_points): (f64, f64), summary: &str, cases: Vec<CaseResult>) -> CheckResult {
     let seconds = cases.iter().map(|case| case.seconds).sum::<f64>() + 0.013;
-    CheckResult { check: check.into(), verdict, points, max_points, summary: summary.into(), seconds, cases, evidence: None }
+    CheckResult {
+        check: check.into(),
+        verdict,
+        points,
+        max_points,
+        summary: summary.into(),
+        seconds,
+        cases,
+        evidence: None,
+        more: Vec::new(),
+    }
 }
 
 fn passed(names: &[&str]) -> Vec<CaseResult> {
@@ -148,6 +169,7 @@ fn speed(verdict: Verdict, points: (f64, f64), summary: &str, against: &str, rat
         size: 4_194_304,
         size_unit: "keys".into(),
         threads: 2,
+        at: None,
         ratio: measured.then_some(ratio),
         interval: measured.then_some([ratio * 0.97, ratio * 1.04]),
         confidence: 0.965,
@@ -264,6 +286,17 @@ fn spin_lock(cores: usize) -> ExerciseResult {
         }),
         trace: None,
         notes: Vec::new(),
+        sweep: Some(SweepResult {
+            parameter: "distance between two <locks>".into(),
+            unit: "bytes".into(),
+            size_unit: "lock acquisitions".into(),
+            threads: 2,
+            contenders: BTreeMap::from([("reference".into(), swept(0.0513)), ("parking_lot".into(), swept(0.0417))]),
+        }),
+        memory: vec![
+            Memory { contender: "reference".into(), size: 2_000_000, threads: 2, before: 3 << 20, peak: 3_500 << 10 },
+            Memory { contender: "parking_lot".into(), size: 2_000_000, threads: 2, before: 3 << 20, peak: 5 << 30 },
+        ],
         peers: Vec::new(),
     }
 }
@@ -311,6 +344,8 @@ fn process_pool(cores: usize) -> ExerciseResult {
             critical_path: None,
         }),
         notes: Vec::new(),
+        sweep: None,
+        memory: Vec::new(),
         peers: Vec::new(),
     }
 }
@@ -394,6 +429,8 @@ fn crawler() -> ExerciseResult {
             critical_path: None,
         }),
         notes: Vec::new(),
+        sweep: None,
+        memory: Vec::new(),
         peers: Vec::new(),
     }
 }
@@ -473,6 +510,8 @@ fn merge_sort(cores: usize) -> ExerciseResult {
             critical_path: None,
         }),
         notes: Vec::new(),
+        sweep: None,
+        memory: Vec::new(),
         peers: Vec::new(),
     }
 }
@@ -490,6 +529,8 @@ fn word_count() -> ExerciseResult {
         curves: None,
         trace: None,
         notes: Vec::new(),
+        sweep: None,
+        memory: Vec::new(),
         peers: Vec::new(),
     }
 }
