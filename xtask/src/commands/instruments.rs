@@ -8,6 +8,7 @@ use lab::workload::{Setup, Spec};
 use super::{OnOne, Usage, code, code_for, find};
 use crate::{
     catalog::{Catalog, Exercise},
+    chart::number,
     check::{Candidate, SEED, on_how_many, printable, threads_for},
     driver::Workload,
     losses::sentences::{self, Told},
@@ -62,7 +63,8 @@ pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         Ok(program) => program,
         Err(code) => return Ok(code),
     };
-    let mut workload = match Workload::start(&program, None, &[], exercise.limit("speed")) {
+    let start = || Workload::start(&program, None, &[], exercise.limit("speed"));
+    let workload = match start() {
         Ok(workload) => workload,
         Err(error) => return Ok(failed(exercise, &error)),
     };
@@ -71,12 +73,18 @@ pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     let mut rows = Vec::new();
     let mut digest = None;
     let mut good = true;
-    let contenders = workload.contenders.clone();
-    for contender in contenders {
-        // The first run warms up and the second is shown; a single run is a look, not a measurement.
-        let timed = workload.run(&contender, setup).and_then(|_| workload.run(&contender, setup));
-        let timed = match timed {
-            Ok(timed) => timed,
+    for contender in workload.contenders.clone() {
+        // Each in a process of its own, for its memory. The first run warms up and the second is shown; a single run is a look,
+        // not a measurement.
+        let run = || {
+            let mut workload = start()?;
+            workload.run(&contender, setup)?;
+            let timed = workload.run(&contender, setup)?;
+            let peak = workload.memory().map(|memory| memory.peak);
+            workload.quit().map(|()| (timed, peak))
+        };
+        let (timed, peak) = match run() {
+            Ok(run) => run,
             Err(error) if contender == "submission" => return Ok(failed(exercise, &error)),
             Err(error) => {
                 screen::warn(printable(&format!("{contender}, which is the course's own: {error:#}")));
@@ -87,22 +95,26 @@ pub fn run(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
         let right = *expected == timed.digest;
         good &= right;
         let label = if contender == "submission" { own.subject.to_string() } else { contender };
-        rows.push((label, timed.seconds, right));
+        rows.push((label, timed.seconds, right, peak));
     }
     workload.quit()?;
     if json {
         let rows: Vec<_> = rows
             .iter()
-            .map(|(contender, seconds, right)| serde_json::json!({ "contender": contender, "seconds": seconds, "right": right }))
+            .map(|(contender, seconds, right, peak)| {
+                serde_json::json!({ "contender": contender, "seconds": seconds, "right": right, "peak_memory": peak })
+            })
             .collect();
         screen::json(&serde_json::json!({ "exercise": exercise.path(), "setup": setup, "runs": rows }));
         return Ok(code(good));
     }
     say(format!("{}: {} {}, {}", bold(&exercise.name), setup.size, spec.size_unit, on_how_many(spec.axis, setup.threads)));
     let baseline = rows.first().map_or(0.0, |row| row.1);
-    let lines = rows.iter().map(|(contender, time, right)| {
+    let lines = rows.iter().map(|(contender, time, right, peak)| {
         let verdict = if *right { "" } else { "wrong output" };
-        vec![format!("  {contender}"), format!("{:.1} ms", time * 1e3), format!("{:.2}x", baseline / time), verdict.to_owned()]
+        let peak = peak.map_or_else(String::new, |peak| format!("{} at the most", number::bytes(peak)));
+        let (time, times) = (format!("{:.1} ms", time * 1e3), format!("{:.2}x", baseline / time));
+        vec![format!("  {contender}"), time, times, peak, verdict.to_owned()]
     });
     for line in table(&lines.collect::<Vec<_>>()) {
         say(line);
