@@ -29,10 +29,14 @@ pub struct Package {
     pub name: String,
     /// Where cargo puts what it builds.
     pub target: PathBuf,
+    /// What stands behind the names of its programs, to tell them from those of its neighbours; mostly nothing.
+    pub suffix: String,
+    /// What is built of it already, together with its neighbours.
+    pub built: BTreeMap<Part, Built>,
 }
 
 /// What is built of a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// One test target, in the plain build.
     Tests(&'static str),
@@ -43,13 +47,13 @@ pub enum Part {
 }
 
 /// What came of a build.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Built {
-    /// Executables by the name of their target.
+    /// Executables by the name of their target, without the package's suffix.
     pub executables: BTreeMap<String, PathBuf>,
     /// What rustc said of this package, as it said it.
     pub said: String,
-    /// Whether everything was built.
+    /// Whether everything that was asked for was built.
     pub good: bool,
     /// The end of cargo's own words, where they were not shown on the terminal.
     pub cargo_said: String,
@@ -95,20 +99,67 @@ pub fn cargo(workspace: &Path, target: &Path) -> Command {
     command
 }
 
+impl Part {
+    /// What it is called.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Tests("trace") => "the trace tests",
+            Self::Tests(_) => "the tests",
+            Self::Model => "the models",
+            Self::Workload => "the workload",
+        }
+    }
+
+    /// What cargo is told to build. It builds of tests what `cargo test` does, and can be told to go on where one fails.
+    fn arguments(self) -> Vec<&'static str> {
+        match self {
+            Self::Tests(test) => vec!["build", "--test", test],
+            Self::Model => vec!["build", "--features", "model", "--test", "model"],
+            Self::Workload => vec!["build", "--release", "--features", "workload", "--bins"],
+        }
+    }
+}
+
+/// Builds `part` of several packages of one workspace at once, and keeps it in them: one command fills all cores, and finds out
+/// once what is built already. One that does not compile spoils no other.
+///
+/// # Errors
+/// If cargo cannot be run.
+pub fn build_all(packages: &mut [&mut Package], part: Part) -> Result<()> {
+    let Some(first) = packages.first() else { return Ok(()) };
+    let mut command = cargo(&first.workspace, &first.target);
+    command.args(part.arguments()).args(["--keep-going", "--message-format", "json"]);
+    for package in packages.iter() {
+        command.args(["--package", &package.name]);
+    }
+    let own: Vec<Own> = packages.iter().map(|package| package.own()).collect();
+    for (package, built) in packages.iter_mut().zip(run(command, own)?) {
+        package.built.insert(part, built);
+    }
+    Ok(())
+}
+
 impl Package {
-    /// Builds `part`; `good` is false where the code does not compile.
+    /// The package that is called `name` and stands in `folder` of `workspace`.
+    pub fn new(workspace: PathBuf, folder: PathBuf, name: String, target: PathBuf) -> Self {
+        Self { workspace, folder, name, target, suffix: String::new(), built: BTreeMap::new() }
+    }
+
+    /// Builds `part`, unless it is built already; `good` is false where the code does not compile.
     ///
     /// # Errors
     /// If cargo cannot be run.
     pub fn build(&self, part: Part) -> Result<Built> {
+        if let Some(built) = self.built.get(&part) {
+            return Ok(built.clone());
+        }
         let mut command = cargo(&self.workspace, &self.target);
-        match part {
-            Part::Tests(test) => command.args(["test", "--no-run", "--test", test]),
-            Part::Model => command.args(["test", "--no-run", "--features", "model", "--test", "model"]),
-            Part::Workload => command.args(["build", "--release", "--features", "workload", "--bins"]),
-        };
-        command.args(["--package", &self.name, "--message-format", "json"]);
-        run(command, &self.name)
+        command.args(part.arguments()).args(["--package", &self.name, "--message-format", "json"]);
+        run_one(command, self.own())
+    }
+
+    fn own(&self) -> Own {
+        Own { package: self.name.clone(), suffix: self.suffix.clone() }
     }
 
     /// What clippy and rustc have to say of the library; as a model, also of types that a model cannot see.
@@ -121,7 +172,7 @@ impl Package {
         if as_model {
             command.args(["--features", "model", "--", "-W", "clippy::disallowed_types", "-W", "clippy::disallowed_methods"]);
         }
-        run(command, &self.name)
+        run_one(command, self.own())
     }
 }
 
@@ -134,7 +185,7 @@ pub fn bench_program(workspace: &Path, target: &Path) -> Result<PathBuf> {
     // In the profile in which this runner is built already: what is timed is in other processes.
     command.args(["bench", "--no-run", "--profile", "dev", "--package", "benches", "--bench", "workloads"]);
     command.args(["--message-format", "json"]);
-    let built = run(command, "benches")?;
+    let built = run_one(command, Own::of("benches"))?;
     let program = built.executables.get("workloads").filter(|_| built.good).cloned();
     program.with_context(|| format!("cannot build the benches:\n{}{}", built.said, built.cargo_said))
 }
@@ -147,12 +198,30 @@ pub fn peers_program(workspace: &Path, target: &Path) -> Result<PathBuf> {
     let mut command = cargo(workspace, target);
     command.args(["build", "--release", "--package", "benches", "--features", "peers", "--bin", "peers"]);
     command.args(["--message-format", "json"]);
-    let built = run(command, "benches")?;
+    let built = run_one(command, Own::of("benches"))?;
     let program = built.executables.get("peers").filter(|_| built.good).cloned();
     program.with_context(|| format!("cannot build the peers in Rust:\n{}{}", built.said, built.cargo_said))
 }
 
-fn run(mut command: Command, package: &str) -> Result<Built> {
+/// By what cargo's messages on a package are known.
+#[derive(Debug)]
+struct Own {
+    package: String,
+    suffix: String,
+}
+
+impl Own {
+    fn of(package: &str) -> Self {
+        Self { package: package.to_owned(), suffix: String::new() }
+    }
+}
+
+fn run_one(command: Command, own: Own) -> Result<Built> {
+    Ok(run(command, vec![own])?.pop().unwrap_or_default())
+}
+
+/// What came of each of the packages.
+fn run(mut command: Command, own: Vec<Own>) -> Result<Vec<Built>> {
     let on_terminal = std::io::stderr().is_terminal();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(if on_terminal { Stdio::inherit() } else { Stdio::piped() });
     let mut group = Group::spawn(&mut command)?;
@@ -165,36 +234,62 @@ fn run(mut command: Command, package: &str) -> Result<Built> {
         })
     });
     let output = group.child().stdout.take().context("cargo has a standard output")?;
-    let package = package.to_owned();
-    let reader = thread::spawn(move || read_messages(output, &package));
+    let reader = thread::spawn(move || read_messages(output, &own));
     let status = group.wait_until(Instant::now() + LIMIT).context("cannot wait for cargo")?;
-    let timed_out = status.is_none();
     drop(group);
-    let mut built = reader.join().unwrap_or_default();
-    built.good = status.is_some_and(|status| status.success());
-    built.timed_out = timed_out;
-    built.cargo_said = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
-    Ok(built)
+    let mut all = reader.join().unwrap_or_default();
+    let cargo_said = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
+    for built in &mut all {
+        built.good |= status.is_some_and(|status| status.success());
+        built.timed_out = status.is_none();
+        built.cargo_said.clone_from(&cargo_said);
+    }
+    Ok(all)
 }
 
-fn read_messages(output: impl Read, package: &str) -> Built {
-    let mut built = Built::default();
+/// What cargo says of each of `own`. Where there are several, cargo fails if any of them does: one is good that has a program,
+/// and no error of its own.
+fn read_messages(output: impl Read, own: &[Own]) -> Vec<Built> {
+    let mut all = vec![Built::default(); own.len()];
+    let mut faulty = vec![false; own.len()];
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
-        // `path+file:///../exercises/threads/spin_lock#0.1.0`, or `..#name@0.1.0` where the folder is called otherwise.
-        let own = message.package_id.contains(&format!("/{package}#")) || message.package_id.contains(&format!("#{package}@"));
+        let whose = own.iter().position(|own| own.package == name_in(&message.package_id));
         match (message.reason.as_str(), message.target, message.executable, message.message) {
             ("compiler-artifact", Some(target), Some(executable), _) => {
-                built.executables.insert(target.name, executable);
+                if let Some(index) = whose {
+                    let name = target.name.strip_suffix(&own[index].suffix).unwrap_or(&target.name).to_owned();
+                    all[index].executables.insert(name, executable);
+                }
             }
-            ("compiler-message", _, _, Some(diagnostic)) if own || diagnostic.level.starts_with("error") => {
+            ("compiler-message", _, _, Some(diagnostic)) => {
+                let error = diagnostic.level.starts_with("error");
                 // It is stored: whoever draws it does so without a terminal.
-                built.said.push_str(&without_colour(&diagnostic.rendered.unwrap_or_default()));
+                let words = without_colour(&diagnostic.rendered.unwrap_or_default());
+                match whose {
+                    Some(index) => {
+                        all[index].said.push_str(&words);
+                        faulty[index] |= error;
+                    }
+                    // What all of them depend on.
+                    None if error => all.iter_mut().for_each(|built| built.said.push_str(&words)),
+                    None => {}
+                }
             }
             _ => {}
         }
     }
-    built
+    for (built, faulty) in all.iter_mut().zip(faulty) {
+        built.good = own.len() > 1 && !faulty && !built.executables.is_empty();
+    }
+    all
+}
+
+/// The package's name in its id: `path+file:///../exercises/threads/spin_lock#0.1.0`, or `..#name@0.1.0` where the folder is
+/// called otherwise.
+fn name_in(id: &str) -> &str {
+    let (place, version) = id.rsplit_once('#').unwrap_or((id, ""));
+    version.split_once('@').map_or_else(|| place.rsplit('/').next().unwrap_or(place), |(name, _)| name)
 }
 
 /// The text without its ANSI colours.
@@ -231,4 +326,41 @@ pub fn keep_program(program: &Path, folder: &Path, name: &str) -> Result<PathBuf
     };
     attempt().with_context(|| format!("cannot write {}", kept.display()))?;
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_found_in_its_id() {
+        assert_eq!(name_in("path+file:///w/exercises/threads/spin_lock#0.1.0"), "spin_lock");
+        assert_eq!(name_in("path+file:///w/solutions/threads/spin_lock#spin_lock-solution@0.1.0"), "spin_lock-solution");
+        assert_eq!(name_in("registry+https://example.org/index#loom@0.7.2"), "loom");
+    }
+
+    /// The lines that cargo prints for `b-x` with an error, and for `b-y` with a program.
+    const SAID: &str = r##"
+{"reason":"compiler-message","package_id":"path+file:///w/x#b-x@0.1.0","target":{"name":"b"},"message":{"rendered":"no such name","level":"error"}}
+{"reason":"compiler-artifact","package_id":"path+file:///w/y#b-y@0.1.0","target":{"name":"b-workload-y"},"executable":"/w/b-workload-y"}
+{"reason":"build-finished","success":false}
+"##;
+
+    fn two() -> [Own; 2] {
+        ["x", "y"].map(|name| Own { package: format!("b-{name}"), suffix: format!("-{name}") })
+    }
+
+    #[test]
+    fn one_that_does_not_compile_spoils_no_other() {
+        let all = read_messages(SAID.as_bytes(), &two());
+        assert_eq!((all[0].good, all[0].said.as_str(), all[0].executables.len()), (false, "no such name", 0));
+        assert_eq!((all[1].good, all[1].said.as_str()), (true, ""));
+        assert_eq!(all[1].executables["b-workload"], Path::new("/w/b-workload-y"));
+    }
+
+    #[test]
+    fn an_error_of_what_all_depend_on_is_told_to_all() {
+        let said = SAID.replace("b-x@", "lab@");
+        assert!(read_messages(said.as_bytes(), &two()).iter().all(|built| built.said == "no such name"));
+    }
 }

@@ -47,6 +47,17 @@ pub struct Candidate<'a> {
     pub package: Package,
 }
 
+/// A check that is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Of whom.
+    pub candidate: &'a Candidate<'a>,
+    /// `tests`, `trace`, `model`, `span` or `speed`.
+    pub check: &'a str,
+    /// Of its tests, only this one.
+    pub case: Option<&'a str>,
+}
+
 /// Makes checks, and keeps what several of them need.
 #[derive(Debug)]
 pub struct Checker<'a> {
@@ -78,8 +89,10 @@ pub enum Purpose {
     Look,
     /// Somebody is at work: few pairs too; code that fails is not measured, and code that passes everything is linted.
     Work,
-    /// Points, or a proof.
+    /// Points.
     Verdict,
+    /// A proof of an exercise: of pairs, no more than it takes.
+    Proof,
 }
 
 impl Catalog {
@@ -91,7 +104,7 @@ impl Catalog {
     /// The learner's work.
     pub fn yours<'a>(&self, exercise: &'a Exercise) -> Candidate<'a> {
         let folder = self.exercise_folder(exercise);
-        let package = Package { workspace: self.root.clone(), folder, name: exercise.name.clone(), target: self.target() };
+        let package = Package::new(self.root.clone(), folder, exercise.name.clone(), self.target());
         Candidate { exercise, subject: Subject::Yours, package }
     }
 
@@ -99,7 +112,7 @@ impl Catalog {
     pub fn reference<'a>(&self, exercise: &'a Exercise) -> Option<Candidate<'a>> {
         let folder = self.solution_folder(exercise);
         let name = format!("{}-solution", exercise.name);
-        let package = Package { workspace: self.root.clone(), folder, name, target: self.target() };
+        let package = Package::new(self.root.clone(), folder, name, self.target());
         package.folder.join("Cargo.toml").is_file().then_some(Candidate { exercise, subject: Subject::Reference, package })
     }
 }
@@ -141,7 +154,7 @@ impl Candidate<'_> {
         let name = format!("{}-workload", self.exercise.name);
         match built.executables.get(&name) {
             Some(program) if built.good => {
-                let kept = format!("{}-{}", self.exercise.name, self.subject);
+                let kept = format!("{}-{}{}", self.exercise.name, self.subject, self.package.suffix);
                 Ok(Ok(build::keep_program(program, &catalog.scratch().join("workloads"), &kept)?))
             }
             _ => Ok(Err(NotBuilt::of(&built))),
@@ -180,19 +193,13 @@ impl Checker<'_> {
     /// # Errors
     /// If cargo or a program cannot be run at all.
     pub fn one(&self, candidate: &Candidate<'_>, check: &str, case: Option<&str>) -> Result<CheckResult> {
-        let mut result = match check {
-            "tests" => self.tests(candidate, check, Part::Tests("behaviour"), case)?,
-            "trace" => self.tests(candidate, check, Part::Tests("trace"), case)?,
-            "model" => self.tests(candidate, check, Part::Model, case)?,
+        let result = match check {
+            "tests" | "trace" | "model" => return self.tests(Wanted { candidate, check, case }),
             "span" => self.span(candidate)?,
             "speed" => self.speed(candidate)?,
             other => anyhow::bail!("no check is called {other:?}"),
         };
-        let max = candidate.exercise.about.points.get(check).copied().unwrap_or_default();
-        // Until here `points` is the share that was reached.
-        result.points = (result.points * max * 100.0).round() / 100.0;
-        result.max_points = max;
-        Ok(result)
+        Ok(worth(candidate.exercise, result))
     }
 
     /// Builds the tests of a check and asks for their names; `Ok(Err(..))` is what the check comes to where that fails.
@@ -221,26 +228,47 @@ impl Checker<'_> {
         Ok(Ok(Suite { program: program.clone(), folder, scratch, limit: candidate.exercise.limit(check), names }))
     }
 
-    fn tests(&self, candidate: &Candidate<'_>, check: &str, part: Part, case: Option<&str>) -> Result<CheckResult> {
-        let suite = match self.suite(candidate, check, part)? {
-            Ok(suite) => suite,
-            Err(result) => return Ok(result),
-        };
-        let started = Instant::now();
-        let names: Vec<String> = suite.names.iter().filter(|name| case.is_none_or(|case| case == *name)).cloned().collect();
-        if let (true, Some(case)) = (names.is_empty(), case) {
-            return Ok(ended(check, Verdict::Error, format!("no test of this check is called {case:?}")));
+    fn tests(&self, wanted: Wanted<'_>) -> Result<CheckResult> {
+        self.all_tests(&[wanted])?.pop().context("one check was asked for")
+    }
+
+    /// Makes several checks that consist of tests, all of these side by side.
+    ///
+    /// # Errors
+    /// If cargo or a program cannot be run at all.
+    pub fn all_tests(&self, wanted: &[Wanted<'_>]) -> Result<Vec<CheckResult>> {
+        let suites = side_by_side(wanted, |wanted| self.chosen(*wanted)).into_iter().collect::<Result<Vec<_>>>()?;
+        let runs: Vec<(usize, &Suite, &str)> = suites
+            .iter()
+            .enumerate()
+            .filter_map(|(index, suite)| Some((index, suite.as_ref().ok()?)))
+            .flat_map(|(index, suite)| suite.names.iter().map(move |name| (index, suite, name.as_str())))
+            .collect();
+        let cases = side_by_side(&runs, |(_, suite, name)| suite.run(name, Vec::new()));
+        let mut cases_of: Vec<Vec<CaseResult>> = suites.iter().map(|_| Vec::new()).collect();
+        for ((index, ..), case) in runs.iter().zip(cases) {
+            cases_of[*index].push(case?);
         }
-        let cases = side_by_side(&names, |name| suite.run(name, Vec::new()));
-        let cases = cases.into_iter().collect::<Result<Vec<_>>>()?;
-        let passed = cases.iter().filter(|case| case.verdict == Verdict::Pass).count();
-        let summary = summary_of(check, passed, &cases);
-        Ok(CheckResult {
-            verdict: if passed == cases.len() { Verdict::Pass } else { Verdict::Fail },
-            points: share_of(&cases, &candidate.exercise.about.starter.passes),
-            seconds: started.elapsed().as_secs_f64(),
-            cases,
-            ..ended(check, Verdict::Pass, summary)
+        let results = wanted.iter().zip(suites.iter().zip(cases_of)).map(|(wanted, (suite, cases))| {
+            let exercise = wanted.candidate.exercise;
+            worth(exercise, suite.as_ref().err().cloned().unwrap_or_else(|| of_cases(exercise, wanted.check, cases)))
+        });
+        Ok(results.collect())
+    }
+
+    /// The tests that are wanted of a check, built.
+    fn chosen(&self, wanted: Wanted<'_>) -> Result<Result<Suite, CheckResult>> {
+        let Wanted { candidate, check, case } = wanted;
+        let mut suite = match self.suite(candidate, check, part_of(check))? {
+            Ok(suite) => suite,
+            Err(result) => return Ok(Err(result)),
+        };
+        suite.names.retain(|name| case.is_none_or(|case| case == name));
+        Ok(match case {
+            Some(case) if suite.names.is_empty() => {
+                Err(ended(check, Verdict::Error, format!("no test of this check is called {case:?}")))
+            }
+            _ => Ok(suite),
         })
     }
 
@@ -399,6 +427,35 @@ fn worst_of(made: Vec<CheckResult>) -> CheckResult {
     let Some(worst) = made.next() else { return ended("speed", Verdict::Error, "no comparison was made".into()) };
     let more = made.filter_map(|result| result.evidence).collect();
     CheckResult { summary, seconds, more, ..worst }
+}
+
+/// What must be built for a check.
+pub fn part_of(check: &str) -> Part {
+    match check {
+        "tests" => Part::Tests("behaviour"),
+        "trace" => Part::Tests("trace"),
+        "model" => Part::Model,
+        _ => Part::Workload,
+    }
+}
+
+/// The result with its points; until here they are the share that was reached.
+fn worth(exercise: &Exercise, result: CheckResult) -> CheckResult {
+    let max_points = exercise.about.points.get(&result.check).copied().unwrap_or_default();
+    CheckResult { points: (result.points * max_points * 100.0).round() / 100.0, max_points, ..result }
+}
+
+/// What the tests of a check come to.
+fn of_cases(exercise: &Exercise, check: &str, cases: Vec<CaseResult>) -> CheckResult {
+    let passed = cases.iter().filter(|case| case.verdict == Verdict::Pass).count();
+    let summary = summary_of(check, passed, &cases);
+    CheckResult {
+        verdict: if passed == cases.len() { Verdict::Pass } else { Verdict::Fail },
+        points: share_of(&cases, &exercise.about.starter.passes),
+        seconds: cases.iter().map(|case| case.seconds).sum(),
+        cases,
+        ..ended(check, Verdict::Pass, summary)
+    }
 }
 
 /// The verdict on a comparison, and the share of the points. Not measurable where it came to no finding.

@@ -40,7 +40,7 @@ impl<'a> Stage<'a> {
     pub fn open(catalog: &'a Catalog) -> Result<Self> {
         let root = catalog.scratch().join("stage");
         let stage = Self { catalog, alone: alone(&root)?, root };
-        stage.write_manifest()?;
+        stage.write_manifest(None)?;
         for file in ["Cargo.lock", "clippy.toml"] {
             let source = catalog.root.join(file);
             if source.is_file() {
@@ -65,6 +65,9 @@ impl<'a> Stage<'a> {
         for track in tracks {
             keep_only(track, |path| folders.iter().any(|folder| folder == path))?;
         }
+        keep_only(&self.root.join("planted"), |path| {
+            self.catalog.exercises.iter().any(|exercise| self.planted_folder(exercise) == path)
+        })?;
         for exercise in &self.catalog.exercises {
             let (from, folder) = (self.catalog.exercise_folder(exercise), self.folder(exercise));
             for file in files_below(&folder)? {
@@ -81,15 +84,28 @@ impl<'a> Stage<'a> {
         self.root.join("exercises").join(&exercise.track).join(&exercise.name)
     }
 
-    fn write_manifest(&self) -> Result<()> {
+    fn planted_folder(&self, exercise: &Exercise) -> PathBuf {
+        self.root.join("planted").join(&exercise.name)
+    }
+
+    /// The course's own manifest, for the exercises and for what is planted for one of them: what belongs to the others stays
+    /// where it is, for the next time, but costs cargo no look at it.
+    fn write_manifest(&self, planted: Option<&Exercise>) -> Result<()> {
         let path = self.catalog.root.join("Cargo.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut manifest: toml_edit::DocumentMut = text.parse().with_context(|| format!("{} is not TOML", path.display()))?;
         let workspace = &mut manifest["workspace"];
-        workspace["members"] = toml_edit::value(toml_edit::Array::from_iter(["exercises/*/*"]));
+        let planted = planted.map(|exercise| format!("planted/{}/*", exercise.name));
+        let members = std::iter::once("exercises/*/*".to_owned()).chain(planted);
+        workspace["members"] = toml_edit::value(toml_edit::Array::from_iter(members));
         if let Some(table) = workspace.as_table_mut() {
             table.remove("default-members");
         }
+        // Here it is none of the workspace's own packages, but it is to run as fast in a model as it does there.
+        for setting in ["opt-level", "debug"] {
+            manifest["profile"]["dev"]["package"]["lab"][setting] = manifest["profile"]["dev"][setting].clone();
+        }
+        let workspace = &mut manifest["workspace"];
         let lab = self.catalog.root.join("lab");
         workspace["dependencies"]["lab"]["path"] = toml_edit::value(lab.to_str().context("the course's path is not UTF-8")?);
         update(&self.root.join("Cargo.toml"), manifest.to_string().as_bytes())
@@ -110,8 +126,83 @@ impl<'a> Stage<'a> {
         for (name, content) in sources {
             update(&folder.join(name), content)?;
         }
-        Ok(Package { workspace: self.root.clone(), folder, name: exercise.name.clone(), target: self.catalog.target() })
+        Ok(Package::new(self.root.clone(), folder, exercise.name.clone(), self.catalog.target()))
     }
+
+    /// Lays out copies of `exercise` beside each other, each with other sources and a name of its own, so that they can be built
+    /// at once; what was planted for it before and is not named is removed. What has not changed since then is not built again.
+    ///
+    /// # Errors
+    /// If a folder cannot be written, or a name cannot be a package's.
+    pub fn plant<'n>(&self, exercise: &Exercise, all: impl IntoIterator<Item = (&'n str, &'n Sources)>) -> Result<Vec<Package>> {
+        let folder = self.planted_folder(exercise);
+        let mut packages = Vec::new();
+        for (name, sources) in all {
+            let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+            anyhow::ensure!(is_name, "{name:?} cannot be planted: its name must consist of letters, digits, `_` and `-`");
+            packages.push(self.plant_one(exercise, folder.join(name), format!("-{name}"), sources)?);
+        }
+        keep_only(&folder, |path| packages.iter().any(|package| package.folder == path))?;
+        self.write_manifest(Some(exercise))?;
+        Ok(packages)
+    }
+
+    fn plant_one(&self, exercise: &Exercise, folder: PathBuf, suffix: String, sources: &Sources) -> Result<Package> {
+        let from = self.catalog.exercise_folder(exercise);
+        let mut files = sources.clone();
+        for path in files_below(&from)? {
+            let file = path.strip_prefix(&from).context("a file is below its folder")?;
+            let name = file.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?.to_owned();
+            if !file.starts_with("src") {
+                files.insert(name, read(&path)?);
+            }
+        }
+        let programs =
+            rename(exercise, &mut files, &suffix).with_context(|| format!("cannot plant a copy of {}", from.display()))?;
+        for (file, content) in &mut files {
+            if file.ends_with(".rs") && !file.starts_with("src/") {
+                point_to_renamed(content, &programs, &suffix);
+            }
+        }
+        for path in files_below(&folder)? {
+            let file = path.strip_prefix(&folder).ok().and_then(Path::to_str).unwrap_or_default();
+            if !files.contains_key(file) {
+                remove(&path)?;
+            }
+        }
+        for (file, content) in &files {
+            update(&folder.join(file), content)?;
+        }
+        let name = format!("{}{suffix}", exercise.name);
+        Ok(Package { suffix, ..Package::new(self.root.clone(), folder, name, self.catalog.target()) })
+    }
+}
+
+/// Gives the package and its programs names of their own in the manifest, and leaves its library the one by which the tests know
+/// it. Returns what the programs were called.
+fn rename(exercise: &Exercise, files: &mut Sources, suffix: &str) -> Result<Vec<String>> {
+    let content = files.get_mut("Cargo.toml").context("it has no Cargo.toml")?;
+    let mut manifest: toml_edit::DocumentMut = std::str::from_utf8(content)?.parse()?;
+    manifest["package"]["name"] = toml_edit::value(format!("{}{suffix}", exercise.name));
+    manifest["lib"]["name"] = toml_edit::value(exercise.name.as_str());
+    let mut programs = Vec::new();
+    let tables = manifest.get_mut("bin").and_then(toml_edit::Item::as_array_of_tables_mut);
+    for program in tables.into_iter().flat_map(toml_edit::ArrayOfTables::iter_mut) {
+        let name = program.get("name").and_then(toml_edit::Item::as_str).context("a [[bin]] has no name")?.to_owned();
+        program["name"] = toml_edit::value(format!("{name}{suffix}"));
+        programs.push(name);
+    }
+    *content = manifest.to_string().into_bytes();
+    Ok(programs)
+}
+
+/// Cargo tells a test where a program of its package is, by the program's name.
+fn point_to_renamed(content: &mut Vec<u8>, programs: &[String], suffix: &str) {
+    let Ok(text) = std::str::from_utf8(content) else { return };
+    let renamed = programs.iter().fold(text.to_owned(), |text, program| {
+        text.replace(&format!("\"CARGO_BIN_EXE_{program}\""), &format!("\"CARGO_BIN_EXE_{program}{suffix}\""))
+    });
+    *content = renamed.into_bytes();
 }
 
 /// The learner's files as they stand in `folder`.
@@ -154,6 +245,9 @@ fn update(path: &Path, content: &[u8]) -> Result<()> {
 
 /// Removes what is directly in `folder` and not `wanted`.
 fn keep_only(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();

@@ -1,18 +1,22 @@
 //! The three-way proof: the reference has full points, the starter fails as it is meant to, every mutant fails by the check
 //! that it names, and every variant passes.
+//!
+//! All of them are built at once, as packages beside each other, and their tests run side by side: an author proves an exercise
+//! many times, and waits for it.
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::{
+    build::{Package, Part, build_all},
     catalog::{Catalog, Exercise, fingerprint},
-    check::{Candidate, Checker, Purpose},
-    planted::{Fate, Planted, read_all},
+    check::{Candidate, Checker, Purpose, Wanted, part_of},
+    planted::{Fate, read_all},
     results::{CaseResult, CheckResult, Subject, Verdict},
     screen::seconds,
-    stage::{Stage, sources_in},
+    stage::{Sources, Stage, sources_in},
 };
 
 /// What was proven of one exercise.
@@ -62,102 +66,199 @@ fn claim_all(
     claims: &mut Vec<Claim>,
     mut step: impl FnMut(String),
 ) -> Result<()> {
-    let checker = Checker { catalog, seed: crate::check::SEED, quick: true, purpose: Purpose::Verdict };
-    let reference = catalog
-        .reference(exercise)
-        .with_context(|| format!("solutions/{} is not there: there is nothing to prove without a reference", exercise.path()))?;
-    let folder = catalog.solution_folder(exercise);
-    for check in exercise.checks() {
-        step(format!("{}: reference, {check}", exercise.name));
-        let result = checker.one(&reference, check, None)?;
-        claims.push(claim("reference", check, &result, result.verdict, "full points"));
-    }
-
-    let given = sources_in(&catalog.exercise_folder(exercise), exercise)?;
-    let right = fingerprint(&catalog.exercise_folder(exercise), &exercise.about.files)?;
-    let untouched = right == exercise.about.starter.fingerprint;
-    claims.push(Claim {
-        of: "starter".into(),
-        check: "fingerprint".into(),
-        verdict: if untouched { Verdict::Pass } else { Verdict::Fail },
-        seen: if untouched {
-            "its files are the ones of record".into()
-        } else {
-            format!(
-                "exercises/{}/Cargo.toml must say fingerprint = \"{right}\" under [package.metadata.exercise.starter], if this is the starter",
-                exercise.path()
-            )
-        },
-    });
-    let package = stage.put(exercise, &given)?;
-    let starter = Candidate { exercise, subject: Subject::Planted, package };
-    for check in exercise.checks() {
-        let must_fail = exercise.about.starter.fails.iter().any(|name| name == check);
-        if !must_fail && check == "speed" {
-            // Nothing is claimed about how slow a starter is.
-            continue;
+    let cast = cast(catalog, exercise, claims)?;
+    let sources = cast.iter().map(|(actor, sources)| (actor.package.as_str(), sources));
+    let mut packages = stage.plant(exercise, sources)?;
+    let tasks: Vec<Task<'_>> = cast.iter().enumerate().flat_map(|(index, (actor, _))| actor.tasks(index, exercise)).collect();
+    for part in PARTS {
+        let needed = |index: &usize| tasks.iter().any(|task| task.actor == *index && part_of(task.check) == part);
+        let mut needed: Vec<&mut Package> =
+            packages.iter_mut().enumerate().filter(|(index, _)| needed(index)).map(|(_, package)| package).collect();
+        if !needed.is_empty() {
+            step(format!("{}: builds {} of {}", exercise.name, part.noun(), count_of(needed.len(), "submission")));
+            build_all(&mut needed, part)?;
         }
-        step(format!("{}: starter, {check}", exercise.name));
-        let result = checker.one(&starter, check, None)?;
-        let (holds, wanted) = if must_fail {
-            (fails_as_meant(&result, &exercise.about.starter.passes), fails_wanted(exercise, check))
-        } else {
-            (result.verdict == Verdict::Pass, "a pass: the starter is right in this".to_owned())
-        };
-        let verdict = if holds { Verdict::Pass } else { unless_decided(result.verdict) };
-        claims.push(claim("starter", check, &result, verdict, &wanted));
     }
+    let candidates: Vec<Candidate<'_>> =
+        packages.into_iter().map(|package| Candidate { exercise, subject: Subject::Planted, package }).collect();
+    let wanted: Vec<Wanted<'_>> =
+        tasks.iter().map(|task| Wanted { candidate: &candidates[task.actor], check: task.check, case: task.case }).collect();
+    let checker = Checker { catalog, seed: crate::check::SEED, quick: true, purpose: Purpose::Proof };
+    let mut results: Vec<Option<CheckResult>> = vec![None; tasks.len()];
+    let ended = make(&checker, &wanted, &mut results, |task, what| {
+        let of = task.map_or_else(String::new, |task| format!(" of {}", cast[tasks[task].actor].0.of));
+        step(format!("{}: {what}{of}", exercise.name));
+    });
+    for (task, result) in tasks.iter().zip(&results) {
+        claims.extend(result.as_ref().map(|result| cast[task.actor].0.claim(exercise, task.check, result)));
+    }
+    ended
+}
 
-    let solution = sources_in(&folder, exercise)?;
-    for planted in read_all(&folder)? {
-        let sources = planted.sources(exercise, &solution)?;
-        let package = stage.put(exercise, &sources)?;
-        let candidate = Candidate { exercise, subject: Subject::Planted, package };
-        prove_planted(&checker, &candidate, &planted, claims, &mut step)?;
+/// Makes the checks: all tests side by side, for they take no more than a core each and were written to hold on a busy machine;
+/// then what is counted; and what is timed at the end, alone. What is made when it breaks off is in `results`.
+fn make(
+    checker: &Checker<'_>,
+    wanted: &[Wanted<'_>],
+    results: &mut [Option<CheckResult>],
+    mut step: impl FnMut(Option<usize>, &str),
+) -> Result<()> {
+    let tests: Vec<usize> = (0..wanted.len()).filter(|index| !MEASURED.contains(&wanted[*index].check)).collect();
+    step(None, &format!("runs the tests of {}", count_of(tests.len(), "check")));
+    let of_tests: Vec<Wanted<'_>> = tests.iter().map(|index| wanted[*index]).collect();
+    for (index, result) in tests.iter().zip(checker.all_tests(&of_tests)?) {
+        results[*index] = Some(result);
+    }
+    for check in MEASURED {
+        for (index, wanted) in wanted.iter().enumerate().filter(|(_, wanted)| wanted.check == check) {
+            step(Some(index), check);
+            results[index] = Some(checker.one(wanted.candidate, check, wanted.case)?);
+        }
     }
     Ok(())
 }
 
-fn prove_planted(
-    checker: &Checker<'_>,
-    candidate: &Candidate<'_>,
-    planted: &Planted,
-    claims: &mut Vec<Claim>,
-    step: &mut impl FnMut(String),
-) -> Result<()> {
-    let exercise = candidate.exercise;
-    match &planted.fate {
-        Fate::Fails { check, case, how } => {
-            step(format!("{}: mutant {}, {check}", exercise.name, planted.name));
-            let result = checker.one(candidate, check, case.as_deref())?;
-            let said = message(&result);
-            let compiles = !result.cases.iter().any(|case| case.name == "compiles");
-            let holds = result.verdict == Verdict::Fail && compiles && said.contains(how.as_str());
-            let verdict = if holds { Verdict::Pass } else { unless_decided(result.verdict) };
-            let wanted = format!("a failure that says {how:?}");
-            let mut found = claim(&format!("mutant {}", planted.name), check, &result, verdict, &wanted);
-            if holds {
-                let by = case.as_ref().map(|case| format!(" by {case}")).unwrap_or_default();
-                found.seen = format!("killed{by}: {how} ({})", seconds(result.seconds));
+/// What is built, in this order.
+const PARTS: [Part; 4] = [Part::Tests("behaviour"), Part::Tests("trace"), Part::Model, Part::Workload];
+
+/// The checks that are one measurement, each made alone.
+const MEASURED: [&str; 2] = ["span", "speed"];
+
+/// One piece of code of which something is claimed.
+#[derive(Debug)]
+struct Actor {
+    /// `reference`, `starter`, `mutant relaxed_unlock`, `variant ticket_lock`.
+    of: String,
+    /// What its package is told from the others by.
+    package: String,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// The reference, and whatever is as right.
+    Right,
+    Starter,
+    Mutant {
+        check: String,
+        case: Option<String>,
+        how: String,
+    },
+}
+
+/// A check that must be made.
+#[derive(Debug)]
+struct Task<'a> {
+    /// Of whom, by its number.
+    actor: usize,
+    check: &'a str,
+    case: Option<&'a str>,
+}
+
+/// Everybody of whom something is claimed, with its sources. What can be told of them without running anything is claimed here:
+/// that the starter is the one of record, and which patches do not fit.
+fn cast(catalog: &Catalog, exercise: &Exercise, claims: &mut Vec<Claim>) -> Result<Vec<(Actor, Sources)>> {
+    let folder = catalog.solution_folder(exercise);
+    if !folder.join("Cargo.toml").is_file() {
+        bail!("solutions/{} is not there: there is nothing to prove without a reference", exercise.path());
+    }
+    let solution = sources_in(&folder, exercise)?;
+    let given = catalog.exercise_folder(exercise);
+    claims.push(starter_of_record(exercise, &fingerprint(&given, &exercise.about.files)?));
+    let actor = |of: &str, role| Actor { of: of.to_owned(), package: of.replace(' ', "-"), role };
+    let mut cast = vec![
+        (actor("reference", Role::Right), solution.clone()),
+        (actor("starter", Role::Starter), sources_in(&given, exercise)?),
+    ];
+    for planted in read_all(&folder)? {
+        let (of, check, role) = match &planted.fate {
+            Fate::Passes => (format!("variant {}", planted.name), "all", Role::Right),
+            Fate::Fails { check, case, how } => {
+                let role = Role::Mutant { check: check.clone(), case: case.clone(), how: how.clone() };
+                (format!("mutant {}", planted.name), check.as_str(), role)
             }
-            claims.push(found);
-        }
-        Fate::Passes => {
-            for check in exercise.checks() {
-                step(format!("{}: variant {}, {check}", exercise.name, planted.name));
-                let result = checker.one(candidate, check, None)?;
-                claims.push(claim(&format!("variant {}", planted.name), check, &result, result.verdict, "full points"));
+        };
+        match planted.sources(exercise, &solution) {
+            Ok(sources) => cast.push((actor(&of, role), sources)),
+            Err(error) => {
+                claims.push(Claim { of, check: check.to_owned(), verdict: Verdict::Error, seen: format!("{error:#}") });
             }
         }
     }
-    Ok(())
+    Ok(cast)
+}
+
+fn starter_of_record(exercise: &Exercise, right: &str) -> Claim {
+    let untouched = right == exercise.about.starter.fingerprint;
+    let seen = if untouched {
+        "its files are the ones of record".into()
+    } else {
+        format!(
+            "exercises/{}/Cargo.toml must say fingerprint = \"{right}\" under [package.metadata.exercise.starter], if this is the starter",
+            exercise.path()
+        )
+    };
+    let verdict = if untouched { Verdict::Pass } else { Verdict::Fail };
+    Claim { of: "starter".into(), check: "fingerprint".into(), verdict, seen }
+}
+
+impl Actor {
+    /// The checks that its claims rest on.
+    fn tasks<'a>(&'a self, actor: usize, exercise: &'a Exercise) -> Vec<Task<'a>> {
+        match &self.role {
+            // It is stopped at the check that it names, and of that only the test it names is run.
+            Role::Mutant { check, case, .. } => vec![Task { actor, check, case: case.as_deref() }],
+            // Nothing is claimed about how slow a starter is that need not fail by it.
+            role => exercise
+                .checks()
+                .into_iter()
+                .filter(|check| matches!(role, Role::Right) || *check != "speed" || must_fail(exercise, check))
+                .map(|check| Task { actor, check, case: None })
+                .collect(),
+        }
+    }
+
+    fn claim(&self, exercise: &Exercise, check: &str, result: &CheckResult) -> Claim {
+        match &self.role {
+            Role::Right => claim(&self.of, check, result, result.verdict, "full points"),
+            Role::Starter => {
+                let (holds, wanted) = if must_fail(exercise, check) {
+                    (fails_as_meant(result, &exercise.about.starter.passes), fails_wanted(exercise, check))
+                } else {
+                    (result.verdict == Verdict::Pass, "a pass: the starter is right in this".to_owned())
+                };
+                claim(&self.of, check, result, if holds { Verdict::Pass } else { unless_decided(result.verdict) }, &wanted)
+            }
+            Role::Mutant { case, how, .. } => {
+                let holds = result.verdict == Verdict::Fail && compiles(result) && message(result).contains(how.as_str());
+                let verdict = if holds { Verdict::Pass } else { unless_decided(result.verdict) };
+                let mut found = claim(&self.of, check, result, verdict, &format!("a failure that says {how:?}"));
+                if holds {
+                    let by = case.as_ref().map(|case| format!(" by {case}")).unwrap_or_default();
+                    found.seen = format!("killed{by}: {how} ({})", seconds(result.seconds));
+                }
+                found
+            }
+        }
+    }
+}
+
+fn must_fail(exercise: &Exercise, check: &str) -> bool {
+    exercise.about.starter.fails.iter().any(|name| name == check)
+}
+
+fn compiles(result: &CheckResult) -> bool {
+    !result.cases.iter().any(|case| case.name == "compiles")
+}
+
+fn count_of(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whether a starter fails a check by its tests, and by exactly those that are meant to fail it.
 fn fails_as_meant(result: &CheckResult, passes: &[String]) -> bool {
-    let compiles = !result.cases.iter().any(|case| case.name == "compiles");
     let as_meant = |case: &CaseResult| (case.verdict == Verdict::Pass) == passes.contains(&case.name);
-    result.verdict == Verdict::Fail && compiles && result.cases.iter().all(as_meant)
+    result.verdict == Verdict::Fail && compiles(result) && result.cases.iter().all(as_meant)
 }
 
 fn fails_wanted(exercise: &Exercise, check: &str) -> String {
