@@ -12,13 +12,14 @@
 //! | [`condvar`] | `wait_while`, timed waits, spurious wake-ups |
 //! | [`rwlock`], [`barrier`], [`mpsc`], [`once`] | built here: loom's are incomplete, or missing |
 //! | [`thread`] | `scope`, `park` |
-//! | [`cell`], [`tracked`] | – |
+//! | [`cell`], [`tracked`], [`history`] | – |
 
 pub(crate) mod atomic;
 pub(crate) mod barrier;
 pub(crate) mod block;
 pub(crate) mod cell;
 pub(crate) mod condvar;
+pub(crate) mod history;
 pub(crate) mod mpsc;
 pub(crate) mod mutex;
 pub(crate) mod once;

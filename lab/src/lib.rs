@@ -8,6 +8,7 @@
 //! | [`par`] | fork and join on rayon, counting work and span when asked |
 //! | [`trace`] | spans: a Chrome trace file, or a recorder in memory to assert on |
 //! | [`tracked`] | a value whose leak, double drop and use after drop fail a model |
+//! | [`history`] | whether what threads saw of an object could have been seen by one thread after the other |
 //! | [`workload`] | one definition of what is run, measured and checked, and the process protocol that serves it |
 //! | [`data`] | seeded inputs |
 //! | `site` | (feature `site`) a local web site over the Rust documentation, with injected latency and faults |
@@ -27,6 +28,7 @@ mod checked;
 pub mod data;
 pub mod evidence;
 pub mod finding;
+pub mod history;
 #[cfg(feature = "model")]
 pub mod model;
 pub mod panic;

@@ -334,7 +334,7 @@ pub(crate) fn panicking() -> bool {
 }
 
 /// True on the thread of a search.
-fn inside() -> bool {
+pub(crate) fn inside() -> bool {
     ENGINE.with_borrow(Option::is_some)
 }
 

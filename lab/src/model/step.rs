@@ -43,7 +43,7 @@ impl Call {
         match (self.operation, outcome) {
             (
                 "load" | "READ" | "get" | "is_completed" | "is_poisoned" | "fence" | "spin" | "yield" | "sleep" | "spawn"
-                | "join",
+                | "join" | "call" | "return",
                 _,
             ) => false,
             ("compare_exchange" | "compare_exchange_weak", Outcome::Failed(_)) => false,
