@@ -31,5 +31,6 @@ pub mod stage;
 pub mod study;
 pub mod study_sorts;
 pub mod sweep;
+pub mod tidy;
 pub mod traced;
 pub mod verify;

@@ -53,10 +53,7 @@ pub enum Fate {
 pub fn read_all(solution: &Path) -> Result<Vec<Planted>> {
     let mut all = Vec::new();
     for (folder, wrong) in [("mutants", true), ("variants", false)] {
-        let Ok(entries) = fs::read_dir(solution.join(folder)) else { continue };
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
-        for path in paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "patch")) {
+        for path in paths(solution, folder) {
             let planted = read_one(&path, wrong).with_context(|| format!("{} is not right", path.display()))?;
             all.push(planted);
         }
@@ -64,7 +61,19 @@ pub fn read_all(solution: &Path) -> Result<Vec<Planted>> {
     Ok(all)
 }
 
-fn read_one(path: &Path, wrong: bool) -> Result<Planted> {
+/// The patches in `mutants` or `variants` of a solution's folder, by name.
+pub fn paths(solution: &Path, folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(solution.join(folder)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|ending| ending == "patch")).collect();
+    paths.sort();
+    paths
+}
+
+/// Reads one patch, of a mutant where it is meant to be `wrong`.
+///
+/// # Errors
+/// If it cannot be read, or its header lacks something.
+pub fn read_one(path: &Path, wrong: bool) -> Result<Planted> {
     let text = fs::read_to_string(path)?;
     let start = text.find("--- ").context("it holds no diff: no line begins with `--- `")?;
     let (header, diff) = text.split_at(start);

@@ -77,6 +77,14 @@ impl Tally {
 /// Runs the steps in the order of their price, all of them even if one fails.
 pub fn ci(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     let mut tally = Tally::default();
+    say(bold("tidy"));
+    match crate::tidy::look(&catalog.root) {
+        Ok(faults) => {
+            faults.iter().for_each(say);
+            tally.step("tidy", faults.is_empty());
+        }
+        Err(error) => tally.error("tidy", &error),
+    }
     cargo_steps(catalog, &mut tally);
     say(bold("\nproof"));
     if let Err(error) = proofs(catalog, &mut tally) {

@@ -24,6 +24,7 @@ mod orderings;
 mod report;
 mod span;
 mod study;
+mod tidy;
 mod verify;
 
 /// The runner of Racecourse. Without a command it shows where you are and what comes next.
@@ -102,6 +103,12 @@ enum Command {
         #[arg(long)]
         orderings: bool,
     },
+    /// Find what is out of step: manifests, the table of exercises, handouts, hints, solutions and patches.
+    Tidy {
+        /// Write what can be derived: the table, the starters' fingerprints, the solutions' manifests.
+        #[arg(long)]
+        fix: bool,
+    },
     /// Prove that the course's own instruments are right.
     #[command(subcommand)]
     Study(study::Command),
@@ -147,8 +154,13 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     if cli.json {
         screen::only_json();
     }
-    let catalog = Catalog::read(&find_root()?)?;
     let json = cli.json;
+    let root = find_root()?;
+    let catalog = match (Catalog::read(&root), &cli.command) {
+        // A manifest that cannot be read is one of its findings.
+        (Err(_), Some(Command::Tidy { .. })) => return tidy::tidy(&root, false, json),
+        (catalog, _) => catalog?,
+    };
     match cli.command {
         None => map::map(&catalog, json),
         Some(Command::List) => map::list(&catalog, json),
@@ -166,6 +178,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
         Some(Command::Verify { exercises, orderings: false }) => verify::verify(&catalog, &exercises, json),
         Some(Command::Study(command)) => study::study(&catalog, command, json),
+        Some(Command::Tidy { fix }) => tidy::tidy(&catalog.root, fix, json),
         Some(Command::Doctor) => doctor::doctor(&catalog, json),
         Some(Command::Ci) => ci::ci(&catalog, json),
     }

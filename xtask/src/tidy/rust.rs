@@ -1,0 +1,40 @@
+//! What every Rust file of the course is held to, and no compiler looks at.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{Fault, Finder, from_root, read};
+use crate::stage::files_below;
+
+/// Where Rust files are.
+const FOLDERS: [&str; 5] = ["benches", "exercises", "lab", "solutions", "xtask"];
+
+pub(super) fn look(root: &Path) -> Result<Vec<Fault>> {
+    let mut finder = Finder::of(String::new());
+    for folder in FOLDERS {
+        let mut paths = files_below(&root.join(folder))?;
+        paths.sort();
+        for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs")) {
+            one(&mut finder, &from_root(root, path), &read(path)?);
+        }
+    }
+    Ok(finder.faults)
+}
+
+fn one(finder: &mut Finder, file: &str, text: &str) {
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    if !first.is_some_and(|line| line.starts_with("//!")) {
+        finder.add(file, "it does not begin with `//!`", "say in one sentence what it is: `//! ..` in its first line");
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        // Lints that are switched off for good are forgotten: an expectation says when it is no longer needed.
+        if line.trim_start().starts_with("#[allow(") || line.trim_start().starts_with("#![allow(") {
+            finder.add(
+                file,
+                format!("`allow` in line {number}"),
+                "write #[expect(.., reason = \"..\")], or mend what the lint says",
+            );
+        }
+    }
+}
