@@ -17,6 +17,9 @@
 //! protocol. Each `go` needs a `prepare` of its own; preparing the same setup again reuses what stands and only makes the
 //! next input.
 //!
+//! A workload with a [`Sweep`] tells it in its hello, as `"sweep":{..}`, and is given one of its values in `prepare`, as
+//! `"at":64`. Both came later, too: a workload without one says nothing of it and is never given a value.
+//!
 //! The burden of a fork is the runner's to give, for a workload knows neither what a steal costs on this machine nor how long
 //! its units take; see [`Burden`]. It came to `cost` later than the rest and the version is still 1: a request without it
 //! asks for no burden, an answer without `burden` and `schedule` says that none was charged and nothing scheduled, and
@@ -95,6 +98,36 @@ pub struct Setup {
     pub seed: u64,
     /// How many threads, processes or requests in flight; see [`Axis`].
     pub threads: usize,
+    /// The value of the [`Sweep`]'s parameter; without one the workload takes what it is usually run with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+}
+
+/// A parameter, beside the size and the threads, whose effect is worth a chart: how far two counters lie apart, how large a
+/// message is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sweep {
+    /// What it is: `distance between two shards`.
+    pub parameter: String,
+    /// In what unit: `bytes`.
+    pub unit: String,
+    /// What it is set to, rising.
+    pub values: Vec<Swept>,
+    /// Who heeds it: `submission`, and peers by name. The first but for `submission` is whom the submission is held against.
+    pub contenders: Vec<String>,
+}
+
+/// One value of a [`Sweep`], with sizes of its own: a run with large messages sends fewer of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Swept {
+    /// The value.
+    pub at: u64,
+    /// As [`Spec::quick`].
+    pub quick: u64,
+    /// As [`Spec::full`].
+    pub full: u64,
 }
 
 /// A program of which a workload can also run: another crate's way to do the same.
@@ -223,6 +256,11 @@ pub trait Workload: Sized {
     /// Other crates' ways to do the same, by name.
     fn peers() -> Vec<Peer<Self>> {
         Vec::new()
+    }
+
+    /// The parameter whose effect is worth a chart; most workloads have none.
+    fn sweep() -> Option<Sweep> {
+        None
     }
 
     /// A fingerprint of the output; equal for every right program on the same [`Setup`] of whatever `threads`.
@@ -369,6 +407,9 @@ pub enum Answer {
         spec: Spec,
         /// Whom it can run.
         contenders: Vec<String>,
+        /// [`Workload::sweep`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sweep: Option<Sweep>,
     },
     /// To [`Request::Prepare`].
     Prepared {
@@ -451,7 +492,7 @@ fn serve<W: Workload>() -> Result<(), String> {
             Request::Hello => {
                 let contenders = ["baseline", "submission"].into_iter().chain(W::peers().into_iter().map(|(name, _)| name));
                 let contenders = contenders.map(String::from).collect();
-                send(&mut answers, &Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders })?;
+                send(&mut answers, &Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders, sweep: W::sweep() })?;
             }
             Request::Prepare { contender, setup, .. } => {
                 if entry::<W>(&contender).is_none() {
