@@ -1,6 +1,6 @@
 //! Fork and join on rayon, able to count work and span.
 //!
-//! [`join`], [`scope`], [`for_each`] and [`tabulate`] run on rayon as they are. Inside [`measure`] they also count what the computation
+//! [`join`], [`scope`], [`for_each`] and [`tabulate`] run on rayon as they are; a pool that is not rayon's forks by [`fork_by`]. Inside [`measure`] they also count what the computation
 //! costs: not in seconds, but in units that the computation declares with [`tick`], or that keys of type [`Counted`] declare
 //! by themselves. Work, span and forks are then the same on every machine, at every number of threads and under any load,
 //! which is how scalability can be graded on two cores (Cormen et al., *Introduction to Algorithms*, ch. 26; the burden is
@@ -272,32 +272,104 @@ where
     RA: Send,
     RB: Send,
 {
-    match FRAME.get() {
-        None => rayon::join(a, b),
-        Some(frame) if frame.records => join_recorded(frame, a, b),
-        Some(frame) => join_counted(frame, a, b),
-    }
+    if is_counting() { join_counted(a, b) } else { rayon::join(a, b) }
 }
 
 /// Kept out of [`join`], so that plain runs carry none of it.
 #[cold]
-fn join_counted<A, B, RA, RB>(frame: Frame, a: A, b: B) -> (RA, RB)
+fn join_counted<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
     B: FnOnce() -> RB + Send,
     RA: Send,
     RB: Send,
 {
+    fork_by(|left, right| rayon::join(|| left.run(a), || right.run(b)))
+}
+
+/// Whether this thread runs a strand that is being counted: whether a pool that is not rayon's should fork by [`fork_by`].
+#[inline]
+#[must_use]
+pub fn is_counting() -> bool {
+    FRAME.get().is_some()
+}
+
+/// Forks on a scheduler of your own, counted as [`join`] is.
+///
+/// `fork` is given the two sides, and must [run](Strand::run) one of its closures in each: wherever and in whatever order
+/// it likes, and both before it returns. Outside [`measure`] nothing is counted, but a pool that cares for its
+/// nanoseconds asks [`is_counting`] first.
+///
+/// ```
+/// use lab::par;
+///
+/// let ((), cost) = par::measure(0, || {
+///     let (a, b) = par::fork_by(|left, right| {
+///         std::thread::scope(|threads| {
+///             let right = threads.spawn(|| right.run(|| par::tick(3)));
+///             (left.run(|| par::tick(2)), right.join().unwrap())
+///         })
+///     });
+///     assert_eq!((a, b), ((), ()));
+/// });
+/// assert_eq!((cost.work, cost.span, cost.forks), (5, 3, 1));
+/// ```
+///
+/// # Panics
+/// If `fork` panics, with its message; nothing of the two sides is counted then.
+pub fn fork_by<RA, RB>(fork: impl FnOnce(Strand, Strand) -> (Outcome<RA>, Outcome<RB>)) -> (RA, RB) {
+    let Some(frame) = FRAME.get() else {
+        let (a, b) = fork(Strand(None), Strand(None));
+        return (a.result, b.result);
+    };
+    let mut paused = frame.records.then(Paused::begin);
     let child = frame.child(frame.burden);
-    let ((result_a, _), (result_b, _)) = without_frame(
+    let [left, right] = [(); 2].map(|()| Strand(Some((child, paused.as_ref().and_then(|paused| paused.child(0))))));
+    let (a, b) = without_frame(
         frame,
-        || rayon::join(|| run_in(child, a), || run_in(child, b)),
-        |frame, ((_, a), (_, b))| {
+        || fork(left, right),
+        |frame, (a, b)| {
             frame.forks += 1;
-            frame.absorb(&a.merged(b));
+            [a.frame, b.frame].iter().flatten().for_each(|end| frame.absorb(end));
         },
     );
-    (result_a, result_b)
+    if let Some(paused) = &mut paused {
+        paused.write(|tape| {
+            tape.push(Step::Fork);
+            tape.take_in(a.words);
+            tape.push(Step::Other);
+            tape.take_in(b.words);
+            tape.push(Step::Join);
+        });
+    }
+    (a.result, b.result)
+}
+
+/// One side of a fork that a scheduler other than rayon's runs; see [`fork_by`].
+#[derive(Debug)]
+#[must_use = "a side that is not run is not counted"]
+pub struct Strand(Option<(Frame, Option<Box<Tape>>)>);
+
+impl Strand {
+    /// Runs `f` on this thread as this side of the fork.
+    ///
+    /// # Panics
+    /// If `f` panics, with its message.
+    pub fn run<R>(self, f: impl FnOnce() -> R) -> Outcome<R> {
+        let Some((frame, tape)) = self.0 else { return Outcome { result: f(), words: Vec::new(), frame: None } };
+        let ((result, words), frame) = run_child(frame, tape, f);
+        Outcome { result, words, frame: Some(frame) }
+    }
+}
+
+/// What one side of a fork has come to: for [`fork_by`].
+#[derive(Debug)]
+pub struct Outcome<R> {
+    result: R,
+    /// Its tape.
+    words: Vec<u64>,
+    /// Where it stands; `None` where nothing is counted.
+    frame: Option<Frame>,
 }
 
 /// Runs a child in its frame and, where there is one, on its tape.
@@ -306,36 +378,6 @@ fn run_child<R>(frame: Frame, tape: Option<Box<Tape>>, f: impl FnOnce() -> R) ->
         Some(tape) => tape::run_on(tape, f),
         None => (f(), Vec::new()),
     })
-}
-
-/// As [`join_counted`], with tapes.
-#[cold]
-fn join_recorded<A, B, RA, RB>(frame: Frame, a: A, b: B) -> (RA, RB)
-where
-    A: FnOnce() -> RA + Send,
-    B: FnOnce() -> RB + Send,
-    RA: Send,
-    RB: Send,
-{
-    let mut paused = Paused::begin();
-    let child = frame.child(frame.burden);
-    let (tape_a, tape_b) = (paused.child(0), paused.child(0));
-    let (((result_a, words_a), _), ((result_b, words_b), _)) = without_frame(
-        frame,
-        || rayon::join(|| run_child(child, tape_a, a), || run_child(child, tape_b, b)),
-        |frame, ((_, a), (_, b))| {
-            frame.forks += 1;
-            frame.absorb(&a.merged(b));
-        },
-    );
-    paused.write(|tape| {
-        tape.push(Step::Fork);
-        tape.take_in(words_a);
-        tape.push(Step::Other);
-        tape.take_in(words_b);
-        tape.push(Step::Join);
-    });
-    (result_a, result_b)
 }
 
 /// Calls `f` for each index of `range`, in parallel in pieces of `grain` indices: by halves, down to one piece a strand.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::par::{Cost, Graph, Link, PROCESSORS, Pool, Scope, for_each, join, measure, record, scope, steal, tick};
+use lab::par::{Cost, Graph, Link, PROCESSORS, Pool, Scope, for_each, fork_by, join, measure, record, scope, steal, tick};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
@@ -351,4 +351,32 @@ fn the_longest_chain_is_told_by_the_names_of_its_spans() {
             assert!(graph == first, "another graph at {threads} threads");
         }
     }
+}
+
+/// A tree that forks on rayon, and one that forks on a scheduler of its own, a thread for each side.
+#[test]
+fn another_schedulers_forks_count_as_rayons() {
+    fn on_rayon(levels: u64) {
+        tick(levels);
+        if levels > 0 {
+            join(|| on_rayon(levels - 1), || on_rayon(levels / 2));
+        }
+    }
+    fn on_threads(levels: u64) {
+        tick(levels);
+        if levels > 0 {
+            fork_by(|left, right| {
+                thread::scope(|threads| {
+                    let right = threads.spawn(|| right.run(|| on_threads(levels / 2)));
+                    (left.run(|| on_threads(levels - 1)), right.join().expect("it does not panic"))
+                })
+            });
+        }
+    }
+    let ((), cost, graph) = record(|| on_threads(6));
+    let ((), cost_on_rayon, graph_on_rayon) = record(|| on_rayon(6));
+    assert!(cost.forks > 6 && cost.span < cost.work);
+    assert_eq!(cost, cost_on_rayon);
+    assert_eq!(graph, graph_on_rayon);
+    assert_eq!(measure(3, || on_threads(6)).1, measure(3, || on_rayon(6)).1);
 }
