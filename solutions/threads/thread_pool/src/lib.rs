@@ -1,0 +1,375 @@
+//! A pool of threads that steal work from each other, with `join` and `scope`.
+//!
+//! Each worker has a deque. `join(a, b)` pushes `b`, runs `a`, and mostly finds `b` where it left it; whoever has nothing to do
+//! takes the oldest job of somebody else, which is the largest piece (Blumofe and Leiserson, *Scheduling Multithreaded
+//! Computations by Work Stealing*, J. ACM 1999).
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | `deque` | the deque; given |
+//! | `job` | jobs on the stack and on the heap, and the latch that says that one is done |
+//! | [`sleep`] | sleep without a lost wakeup |
+
+use std::{any::Any, collections::VecDeque, fmt, marker::PhantomData, panic::AssertUnwindSafe};
+
+use lab::{
+    panic::{catch_unwind, resume_unwind},
+    par,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{AcqRel, Relaxed},
+        },
+    },
+    thread::{self, JoinHandle},
+};
+
+use crate::{
+    deque::{Deque, Stealer},
+    job::{JobRef, Latch, StackJob, Waiter},
+    sleep::Sleep,
+};
+
+mod deque;
+mod job;
+pub mod sleep;
+
+/// How often a worker that has found nothing lets others run and looks again, before it sleeps: a stolen job is often done by
+/// then. In a model that would only be more of the same.
+const LOOKS: u32 = if cfg!(feature = "model") { 0 } else { 16 };
+
+/// What the workers and the pool share.
+#[derive(Debug)]
+struct Shared {
+    /// The thieves' end of each worker's deque.
+    stealers: Vec<Stealer>,
+    /// Jobs from outside the pool. A mutex: one visit for each `install`, and one for each look of a worker that has nothing
+    /// to do.
+    injected: Mutex<VecDeque<JobRef>>,
+    sleep: Sleep,
+    /// Set when the pool is dropped: workers end.
+    over: AtomicBool,
+}
+
+impl Shared {
+    fn injected(&self) -> MutexGuard<'_, VecDeque<JobRef>> {
+        self.injected.lock().expect("nobody panics with the queue in hand")
+    }
+
+    fn is_work(&self) -> bool {
+        self.stealers.iter().any(|stealer| !stealer.is_empty()) || !self.injected().is_empty()
+    }
+}
+
+/// Threads that work for whoever asks. Dropping it ends them, and waits for that.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Starts `threads` workers.
+    ///
+    /// # Panics
+    /// If `threads` is 0, or if the system refuses the threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        assert!(threads > 0, "a pool needs at least one thread");
+        let deques: Vec<Deque> = (0..threads).map(|_| Deque::new()).collect();
+        let shared = Arc::new(Shared {
+            stealers: deques.iter().map(Deque::stealer).collect(),
+            injected: Mutex::default(),
+            sleep: Sleep::new(),
+            over: AtomicBool::new(false),
+        });
+        let start = |(index, deque)| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let worker = Worker { index, deque, shared, on_its_thread: PhantomData };
+                // Relaxed: it orders nothing. That it is not overlooked is the business of `Sleep`.
+                worker.work_until(|| worker.shared.over.load(Relaxed));
+            })
+        };
+        let threads = deques.into_iter().enumerate().map(start).collect();
+        Self { shared, threads }
+    }
+
+    /// How many workers it has.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Runs `f` on a worker and waits for its result. Any number of threads may do so at a time.
+    ///
+    /// Not for the pool's own workers: one that waits here runs nothing else meanwhile.
+    ///
+    /// # Panics
+    /// If `f` panics, with its payload.
+    pub fn install<R: Send>(&self, f: impl FnOnce(&Worker) -> R + Send) -> R {
+        let job = StackJob::new(f, Waiter::Caller(thread::current()));
+        // SAFETY: this frame is not left before the latch is set, and nothing in between panics.
+        self.shared.injected().push_back(unsafe { job.reference() });
+        self.shared.sleep.wake_one();
+        while !job.latch.is_set() {
+            thread::park();
+        }
+        job.into_result().unwrap_or_else(|payload| resume_unwind(payload))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Nobody is inside `install`, which borrows the pool: all the queues are empty.
+        self.shared.over.store(true, Relaxed);
+        self.shared.sleep.wake_all();
+        for thread in self.threads.drain(..) {
+            thread.join().expect("a worker catches the panics of its jobs");
+        }
+    }
+}
+
+/// The worker that runs a job: how the job forks.
+pub struct Worker {
+    index: usize,
+    deque: Deque,
+    shared: Arc<Shared>,
+    /// The owner's end of a deque is for one thread: a job may not lend its worker to the jobs that it forks.
+    on_its_thread: PhantomData<*const ()>,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "worker {}", self.index)
+    }
+}
+
+impl Worker {
+    /// Which worker of the pool it is, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn sleep(&self) -> &Sleep {
+        &self.shared.sleep
+    }
+
+    /// Runs `a` and `b`, in parallel where a worker is free, and returns when both have ended.
+    ///
+    /// # Panics
+    /// If one of the two panics, with its payload; if both do, with that of `a`. If `a` panics, `b` is not begun any more, and
+    /// if it was begun already, it is waited for.
+    #[inline]
+    pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(&Worker) -> RA + Send,
+        B: FnOnce(&Worker) -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        if par::is_counting() { self.join_counted(a, b) } else { self.fork(a, b) }
+    }
+
+    /// The same where `lab::par` counts work and span. Given.
+    #[cold]
+    fn join_counted<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(&Worker) -> RA + Send,
+        B: FnOnce(&Worker) -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        par::fork_by(|left, right| self.fork(|worker| left.run(|| a(worker)), |worker| right.run(|| b(worker))))
+    }
+
+    #[inline]
+    fn fork<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(&Worker) -> RA + Send,
+        B: FnOnce(&Worker) -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        let job = StackJob::new(b, Waiter::Worker(self.index));
+        // SAFETY: this frame is left only with the reference popped again or with the latch set. `a` cannot leave it by a
+        // panic, which is caught, and what is run here in between never panics.
+        let reference = unsafe { job.reference() };
+        self.push(reference);
+        let result = catch_unwind(AssertUnwindSafe(|| a(self)));
+        while !job.latch.is_set() {
+            match self.deque.pop() {
+                // Nobody has stolen it, and nobody can any more: it is as if it had never been offered.
+                Some(popped) if popped.is(reference) => {
+                    let b = job.take_back();
+                    return (result.unwrap_or_else(|payload| resume_unwind(payload)), b(self));
+                }
+                // A job that this worker stole while it waited inside `a` has left spawns of its scope here.
+                // SAFETY: it was just popped.
+                Some(other) => unsafe { other.run(self) },
+                // Stolen. Whatever else there is to do is done meanwhile.
+                None => self.work_until(|| job.latch.is_set()),
+            }
+        }
+        match (result, job.into_result()) {
+            (Ok(a), Ok(b)) => (a, b),
+            (Err(payload), _) | (Ok(_), Err(payload)) => resume_unwind(payload),
+        }
+    }
+
+    /// Runs `body`, which may spawn jobs that borrow from outside of it, and returns when all of them have ended.
+    ///
+    /// # Panics
+    /// If the body panics, with its payload; else if a job does, with that of the first. All of them have ended before.
+    pub fn scope<'scope, R>(&self, body: impl FnOnce(&Scope<'_, 'scope>) -> R) -> R {
+        let jobs =
+            Jobs { running: AtomicUsize::new(1), latch: Latch::new(Waiter::Worker(self.index)), payload: Mutex::new(None) };
+        let scope = Scope { worker: self, jobs: &jobs, lifetime: PhantomData };
+        let result = catch_unwind(AssertUnwindSafe(|| body(&scope)));
+        // SAFETY: the body counts as one of those that run, and it has ended.
+        unsafe { JobsRef(&jobs).ended(self, Ok(())) };
+        self.work_until(|| jobs.latch.is_set());
+        let payload = jobs.payload.into_inner().expect("nobody panics with the payload in hand");
+        match (result, payload) {
+            (Ok(result), None) => result,
+            (Err(payload), _) | (Ok(_), Some(payload)) => resume_unwind(payload),
+        }
+    }
+
+    /// `map` of each item, put together by `reduce` from left to right, in parallel: by halves, down to pieces of at most
+    /// `grain` items. `reduce` is associative.
+    ///
+    /// # Panics
+    /// If `items` is empty or `grain` is 0; if `map` or `reduce` panics.
+    pub fn map_reduce<T, R, M, C>(&self, items: &[T], grain: usize, map: &M, reduce: &C) -> R
+    where
+        T: Sync,
+        R: Send,
+        M: Fn(&T) -> R + Sync,
+        C: Fn(R, R) -> R + Sync,
+    {
+        assert!(grain > 0, "a piece of work must have at least one item: grain is 0");
+        if items.len() <= grain {
+            return items.iter().map(map).reduce(reduce).expect("there is at least one item");
+        }
+        let (left, right) = items.split_at(items.len() / 2);
+        let (left, right) = self
+            .join(|worker| worker.map_reduce(left, grain, map, reduce), |worker| worker.map_reduce(right, grain, map, reduce));
+        reduce(left, right)
+    }
+
+    /// Offers a job to whoever is free.
+    #[inline]
+    fn push(&self, job: JobRef) {
+        self.deque.push(job);
+        // After the push: see `Sleep`.
+        self.shared.sleep.wake_one();
+    }
+
+    /// A job to run: the own that was pushed last, else one from outside, else the oldest of another worker.
+    fn find(&self) -> Option<JobRef> {
+        let (before, from_here) = self.shared.stealers.split_at(self.index);
+        // From the next one on, so that the thieves do not all go to the same.
+        let victims = || from_here[1..].iter().chain(before);
+        self.deque.pop().or_else(|| self.shared.injected().pop_front()).or_else(|| victims().find_map(Stealer::steal))
+    }
+
+    /// Runs jobs until `is_over`, and sleeps when there are none. It is how a worker spends its life, and how it waits.
+    #[cold]
+    fn work_until(&self, is_over: impl Fn() -> bool) {
+        let mut looks = 0;
+        while !is_over() {
+            if let Some(job) = self.find() {
+                looks = 0;
+                // SAFETY: it was just taken out of a queue.
+                unsafe { job.run(self) };
+            } else if looks == LOOKS {
+                looks = 0;
+                self.shared.sleep.sleep_unless(self.index, || is_over() || self.shared.is_work());
+            } else {
+                looks += 1;
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+/// Where the body of [`Worker::scope`], and what it spawned, may spawn more.
+#[derive(Debug)]
+pub struct Scope<'a, 'scope> {
+    worker: &'a Worker,
+    jobs: &'a Jobs,
+    /// Exactly what the jobs may borrow: no longer, or they could outlive it, and no shorter.
+    lifetime: PhantomData<fn(&'scope ()) -> &'scope ()>,
+}
+
+/// What the jobs of a scope share.
+#[derive(Debug)]
+struct Jobs {
+    /// Jobs that have not ended, and one for the body.
+    running: AtomicUsize,
+    /// Set by the one that ends last.
+    latch: Latch,
+    /// Of the first job that panicked. A mutex: only who panics comes here.
+    payload: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// The jobs of a scope, for one of them. A pointer and not a reference: they may be gone as soon as it has ended.
+#[derive(Debug, Clone, Copy)]
+struct JobsRef(*const Jobs);
+
+// SAFETY: everything in `Jobs` may be shared.
+unsafe impl Send for JobsRef {}
+
+impl JobsRef {
+    /// Runs a job with a scope to spawn more on.
+    ///
+    /// # Safety
+    /// The caller counts as running.
+    unsafe fn run<'scope>(self, worker: &Worker, job: impl FnOnce(&Scope<'_, 'scope>)) {
+        // SAFETY: the scope waits for the caller, so the jobs are there.
+        job(&Scope { worker, jobs: unsafe { &*self.0 }, lifetime: PhantomData });
+    }
+
+    /// One of those that run has ended, and how; the last sets the latch.
+    ///
+    /// # Safety
+    /// The caller counts as running, and does so no longer.
+    unsafe fn ended(self, worker: &Worker, result: thread::Result<()>) {
+        if let Err(payload) = result {
+            // SAFETY: the scope waits for the caller, so the jobs are there.
+            unsafe { &*self.0 }.payload.lock().expect("nobody panics with the payload in hand").get_or_insert(payload);
+        }
+        // AcqRel: each hands over what it wrote, and the last hands over all of that.
+        // SAFETY: the same.
+        if unsafe { (*self.0).running.fetch_sub(1, AcqRel) } == 1 {
+            // SAFETY: the latch is not set, so the jobs are there.
+            unsafe { Latch::set(&raw const (*self.0).latch, worker.sleep()) };
+        }
+    }
+}
+
+impl<'scope> Scope<'_, 'scope> {
+    /// The worker that runs this: how to fork here.
+    #[must_use]
+    pub fn worker(&self) -> &Worker {
+        self.worker
+    }
+
+    /// Leaves `job` to any worker, to be run before the scope returns. It may spawn more on the scope that it is given.
+    pub fn spawn(&self, job: impl FnOnce(&Scope<'_, 'scope>) + Send + 'scope) {
+        // Relaxed: whoever spawns counts as running itself, so this does not bring the number back from 0.
+        self.jobs.running.fetch_add(1, Relaxed);
+        let jobs = JobsRef(self.jobs);
+        let run = move |worker: &Worker| {
+            // SAFETY: this job is counted and has not ended.
+            let result = catch_unwind(AssertUnwindSafe(|| unsafe { jobs.run(worker, job) }));
+            // SAFETY: the same; it ends here.
+            unsafe { jobs.ended(worker, result) };
+        };
+        // SAFETY: `Worker::scope` does not return before this job has ended, so what it borrows is there.
+        self.worker.push(unsafe { JobRef::on_heap(run) });
+    }
+}
