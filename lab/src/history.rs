@@ -202,6 +202,9 @@ impl<S: Specification> History<S> {
 
     /// Records that this thread calls `operation` now. If the [`Call`] never [`returns`](Call::returns), the operation may take
     /// place at any later time, or never.
+    ///
+    /// # Panics
+    /// In a model, if the history was made outside of it.
     #[track_caller]
     pub fn call(&self, operation: S::Operation) -> Call<'_, S> {
         #[cfg(feature = "model")]
@@ -209,6 +212,8 @@ impl<S: Specification> History<S> {
             let (thread, known) = clock.call(&format!("{operation:?}"));
             return self.begin(thread, operation, known.as_deref());
         }
+        #[cfg(feature = "model")]
+        assert!(!crate::model::engine::inside(), "make the history inside the model's closure, before the threads");
         let me = std::thread::current().id();
         let thread = self.log().number_of(me);
         self.begin(thread, operation, None)

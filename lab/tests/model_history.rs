@@ -304,9 +304,20 @@ fn too_many_operations_are_refused() {
         let other = beside(&shared, &[Read(0), Read(0), Read(0), Read(0), Read(0), Read(0)]);
         shared.ask(Write(0, 1));
         other.join().unwrap();
+        shared.ask(Read(0));
     });
     let failure = report.failure.expect("six operations of one thread");
     assert!(failure.message.contains("5 operations of one thread"), "{}", failure.message);
+}
+
+#[test]
+fn a_history_made_outside_is_refused() {
+    let history = Arc::new(History::new(Numbers([0; 2])));
+    let report = Model::new().explore(move || {
+        history.of(Read(0), || 0);
+    });
+    let failure = report.failure.expect("no thread of the model is known to it");
+    assert!(failure.message.contains("inside the model's closure"), "{}", failure.message);
 }
 
 /// Outside a model, the real threads count: the type is one and the same.

@@ -1,9 +1,11 @@
 //! What makes the calls and returns of a [`History`](crate::history::History) steps of the model, and orders nothing by it.
 //!
 //! The search explores one of several executions that differ only in the order of steps that have nothing to do with each
-//! other. Which operation was over before which other began may differ between them, so calls and returns must have to do
-//! with each other: each is a compare-exchange of one atomic that cannot succeed. It changes nothing and reads the value
-//! that was there before the threads were, so that no fence makes an order of it either.
+//! other. Which operation was over before which other began may differ between them, so returns and calls must have to do
+//! with each other. There is an atomic for each pair of threads: the return of the one is a compare-exchange that cannot
+//! succeed, the call of the other a load. Two calls are no more than two loads to the search, and two returns use different
+//! atomics, so their order is left open, which saves two executions of three. Nothing is ever changed, and what is read was
+//! there before the threads were, so that no fence makes an order of it either.
 //!
 //! In the pass for weak memory the question is not what was over before but what happens before. The answer is loom's own:
 //! at each return a thread writes, `Relaxed`, how many operations it is through with, and at a call that is read, as stale
@@ -30,7 +32,7 @@ use crate::model::{
 /// How many operations can be recorded in one execution of the pass for weak memory.
 const CALLS: usize = 16;
 
-/// How many of these one thread can make: an atomic of loom's remembers seven stores, of which two are of 0.
+/// How many of these one thread can make before another calls: an atomic of loom's remembers seven stores, of which two are of 0.
 const CALLS_OF_ONE: usize = 5;
 
 /// A value that no count has.
@@ -39,7 +41,8 @@ const SENTINEL: usize = usize::MAX;
 /// What tells the order of calls and returns.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    marker: AtomicUsize,
+    /// For each thread that returns, and each that calls.
+    marks: [[AtomicUsize; MAX_THREADS]; MAX_THREADS],
     /// For each call, and for each thread, how many operations it is through with. Empty but in the pass for weak memory.
     counts: Vec<[AtomicUsize; MAX_THREADS]>,
     /// How many calls there were. `std`'s own, as is the next: read and written where no other thread can come between.
@@ -54,7 +57,7 @@ impl Clock {
         engine::inside().then(|| {
             let weak = engine::mode().pass == Pass::WeakMemory;
             engine::quietly(|| Self {
-                marker: AtomicUsize::new(0),
+                marks: std::array::from_fn(|_| std::array::from_fn(|_| AtomicUsize::new(0))),
                 counts: (0..if weak { CALLS } else { 0 }).map(|_| std::array::from_fn(|_| AtomicUsize::new(0))).collect(),
                 calls: Plain::new(0),
                 through: std::array::from_fn(|_| Plain::new(0)),
@@ -71,21 +74,31 @@ impl Clock {
     #[track_caller]
     pub(crate) fn call(&self, operation: &str) -> (usize, Option<Vec<usize>>) {
         let step = Call::new(Object::NONE, "call", Location::caller()).argument(Value::Text(interned(operation)));
+        let me = engine::current();
         let known = engine::perform(
             step,
             |_| {
-                self.mark();
-                self.is_weak().then(|| engine::whole(|| self.known()))
+                self.mark_call(me);
+                self.is_weak().then(|| engine::whole(|| self.known(me)))
             },
             |_| Outcome::Done,
         );
-        (engine::current(), known)
+        (me, known)
     }
 
-    fn known(&self) -> Vec<usize> {
+    fn known(&self, me: usize) -> Vec<usize> {
         let call = self.calls.fetch_add(1, Relaxed);
         assert!(call < CALLS, "a history can record {CALLS} operations in a model, no more: make the model smaller");
-        self.counts[call].iter().map(|count| count.load(Relaxed)).collect()
+        let of = |(other, count): (usize, &AtomicUsize)| {
+            let through = self.through[other].load(Relaxed);
+            assert!(
+                other == me || through <= CALLS_OF_ONE,
+                "in a model a history knows {CALLS_OF_ONE} operations of one thread, and T{other} has made {through} before T{me} \
+                 makes another: make the model smaller"
+            );
+            count.load(Relaxed)
+        };
+        self.counts[call].iter().enumerate().map(of).collect()
     }
 
     /// An operation returns.
@@ -94,13 +107,9 @@ impl Clock {
         let step = Call::new(Object::NONE, "return", Location::caller()).argument(Value::Text(interned(operation)));
         let me = engine::current();
         let act = |_| {
-            self.mark();
+            self.mark_return(me);
             let through = self.through[me].fetch_add(1, Relaxed) + 1;
             if self.is_weak() {
-                assert!(
-                    through <= CALLS_OF_ONE,
-                    "a history can record {CALLS_OF_ONE} operations of one thread in a model, no more: make the model smaller"
-                );
                 let next = self.calls.load(Relaxed);
                 engine::whole(|| {
                     for counts in &self.counts[next..] {
@@ -115,9 +124,24 @@ impl Clock {
         engine::perform(step, act, |()| Outcome::Gave(Value::Text(interned(outcome))));
     }
 
-    /// A step that every call and return has to do with.
-    fn mark(&self) {
-        let _unchanged = self.marker.compare_exchange(SENTINEL, SENTINEL, Relaxed, Relaxed);
+    /// A step of `me` that has to do with every return of another thread.
+    fn mark_call(&self, me: usize) {
+        self.mark((0..MAX_THREADS).map(|other| &self.marks[other][me]), |mark| {
+            mark.load(Relaxed);
+        });
+    }
+
+    /// A step of `me` that has to do with every call of another thread.
+    fn mark_return(&self, me: usize) {
+        self.mark(self.marks[me].iter(), |mark| {
+            let _unchanged = mark.compare_exchange(SENTINEL, SENTINEL, Relaxed, Relaxed);
+        });
+    }
+
+    /// Uses these marks, in one step.
+    fn mark<'a>(&self, mut marks: impl Iterator<Item = &'a AtomicUsize>, with: impl Fn(&AtomicUsize)) {
+        marks.next().into_iter().for_each(&with);
+        engine::whole(|| marks.for_each(&with));
     }
 }
 
