@@ -7,7 +7,7 @@ use std::{panic::AssertUnwindSafe, ptr};
 use lab::{
     cell::UnsafeCell,
     panic::catch_unwind,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread::{self, Thread},
 };
 
@@ -101,6 +101,46 @@ impl Latch {
     /// The latch must live until it is set; `sleep` is that of the pool whose worker waits.
     pub(crate) unsafe fn set(latch: *const Self, sleep: &Sleep) {
         todo!("step 2: set it, and wake who waits; after the store nothing of the latch is there any more")
+    }
+}
+
+/// A latch for several jobs: set when as many have ended as were counted.
+///
+/// | `running` | meaning | who sets it |
+/// | --- | --- | --- |
+/// | 1 or more | so many have not ended | `new` and `add`, and `ended` |
+/// | 0 | all have ended | the `ended` that also sets the latch |
+#[derive(Debug)]
+pub struct CountLatch {
+    running: AtomicUsize,
+    latch: Latch,
+}
+
+impl CountLatch {
+    /// A latch that worker `index` waits for. It counts one: whoever makes it, and may still add more.
+    #[must_use]
+    pub fn new(index: usize) -> Self {
+        Self { running: AtomicUsize::new(1), latch: Latch::new(Waiter::Worker(index)) }
+    }
+
+    /// Counts one more. For somebody who is counted and has not ended, so that the count does not come back from 0.
+    pub fn add(&self) {
+        todo!("step 2: one more")
+    }
+
+    /// Whether all have ended; if so, all that they wrote is seen.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        todo!("step 2: as that of the latch")
+    }
+
+    /// One of those that were counted has ended. The last sets the latch, and wakes who waits.
+    ///
+    /// # Safety
+    /// The caller is counted, and says so once; `sleep` is that of the pool whose worker waits. After the last such call the
+    /// latch may be gone.
+    pub unsafe fn ended(latch: *const Self, sleep: &Sleep) {
+        todo!("step 2: one less; the last sets the latch. What must it have seen of the others?")
     }
 }
 

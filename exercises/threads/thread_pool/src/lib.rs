@@ -10,7 +10,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `deque` | the deque; given |
-//! | `job` | jobs on the stack and on the heap, and the latch that says that one is done: step 2 |
+//! | [`job`] | jobs on the stack and on the heap, and the latches that say that they are done: step 2 |
 //! | [`sleep`] | sleep without a lost wakeup: step 1 |
 
 #![expect(unused_imports, unused_variables, dead_code, reason = "delete this line when the steps are done")]
@@ -22,19 +22,19 @@ use lab::{
     par,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
 };
 
 use crate::{
     deque::{Deque, Stealer},
-    job::{JobRef, Latch, StackJob, Waiter},
+    job::{CountLatch, JobRef, StackJob, Waiter},
     sleep::Sleep,
 };
 
 mod deque;
-mod job;
+pub mod job;
 pub mod sleep;
 
 /// How often a worker that has found nothing lets others run and looks again, before it sleeps: a stolen job is often done by
@@ -224,10 +224,8 @@ pub struct Scope<'a, 'scope> {
 /// What the jobs of a scope share.
 #[derive(Debug)]
 struct Jobs {
-    /// Jobs that have not ended, and one for the body.
-    running: AtomicUsize,
-    /// Set by the one that ends last.
-    latch: Latch,
+    /// Counts those that have not ended, and the body.
+    latch: CountLatch,
     /// Of the first job that panicked. A mutex: only who panics comes here.
     payload: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -249,12 +247,17 @@ impl JobsRef {
         job(&Scope { worker, jobs: unsafe { &*self.0 }, lifetime: PhantomData });
     }
 
-    /// One of those that run has ended, and how; the last sets the latch.
+    /// The caller has ended, and how.
     ///
     /// # Safety
     /// The caller counts as running, and does so no longer.
     unsafe fn ended(self, worker: &Worker, result: thread::Result<()>) {
-        todo!("step 5: keep the panic, and set the latch if this was the last")
+        if let Err(payload) = result {
+            // SAFETY: the scope waits for the caller, so the jobs are there.
+            unsafe { &*self.0 }.payload.lock().expect("nobody panics with the payload in hand").get_or_insert(payload);
+        }
+        // SAFETY: the same. It is the last thing: the jobs may be gone then.
+        unsafe { CountLatch::ended(&raw const (*self.0).latch, worker.sleep()) };
     }
 }
 

@@ -12,7 +12,7 @@ use lab::{
     },
     thread,
 };
-use thread_pool::{Pool, sleep::Sleep};
+use thread_pool::{Pool, job::CountLatch, sleep::Sleep};
 
 /// One thread sleeps until a flag is set, another sets it and wakes. The flag is Relaxed: that it is not overlooked is the
 /// business of [`Sleep`].
@@ -81,6 +81,31 @@ fn a_job_each() {
         }
         workers.into_iter().for_each(|worker| worker.join().unwrap());
         reach("both done");
+    });
+}
+
+/// Two jobs end, and a worker waits for both: whichever is the last, what both of them wrote is seen.
+#[test]
+fn all_have_ended() {
+    Model::new().preemptions(3).must_reach(&["seen at once", "waited"]).check(|| {
+        let jobs = Arc::new((CountLatch::new(0), Sleep::new(), [Place::new(), Place::new()]));
+        let threads = [0, 1].map(|index| {
+            jobs.0.add();
+            let jobs = jobs.clone();
+            thread::spawn(move || {
+                jobs.2[index].write(42);
+                // SAFETY: it was counted above, and the latch lives as long as `jobs`.
+                unsafe { CountLatch::ended(&raw const jobs.0, &jobs.1) };
+            })
+        });
+        // SAFETY: this thread is the one that `new` has counted.
+        unsafe { CountLatch::ended(&raw const jobs.0, &jobs.1) };
+        reach(if jobs.0.is_set() { "seen at once" } else { "waited" });
+        while !jobs.0.is_set() {
+            jobs.1.sleep_unless(0, || jobs.0.is_set());
+        }
+        assert_eq!(jobs.2[0].read() + jobs.2[1].read(), 84, "both have ended, but what they wrote is not there");
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 

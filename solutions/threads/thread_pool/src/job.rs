@@ -6,8 +6,8 @@ use lab::{
     cell::UnsafeCell,
     panic::catch_unwind,
     sync::atomic::{
-        AtomicBool,
-        Ordering::{Acquire, Release},
+        AtomicBool, AtomicUsize,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
     thread::{self, Thread},
 };
@@ -110,6 +110,52 @@ impl Latch {
         match waiter {
             Waiter::Worker(index) => sleep.wake(index),
             Waiter::Caller(thread) => thread.unpark(),
+        }
+    }
+}
+
+/// A latch for several jobs: set when as many have ended as were counted.
+///
+/// | `running` | meaning | who sets it |
+/// | --- | --- | --- |
+/// | 1 or more | so many have not ended | `new` and `add`, and `ended` |
+/// | 0 | all have ended | the `ended` that also sets the latch |
+#[derive(Debug)]
+pub struct CountLatch {
+    running: AtomicUsize,
+    latch: Latch,
+}
+
+impl CountLatch {
+    /// A latch that worker `index` waits for. It counts one: whoever makes it, and may still add more.
+    #[must_use]
+    pub fn new(index: usize) -> Self {
+        Self { running: AtomicUsize::new(1), latch: Latch::new(Waiter::Worker(index)) }
+    }
+
+    /// Counts one more. For somebody who is counted and has not ended, so that the count does not come back from 0.
+    pub fn add(&self) {
+        // Relaxed: the job that is counted is published by its queue.
+        self.running.fetch_add(1, Relaxed);
+    }
+
+    /// Whether all have ended; if so, all that they wrote is seen.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.latch.is_set()
+    }
+
+    /// One of those that were counted has ended. The last sets the latch, and wakes who waits.
+    ///
+    /// # Safety
+    /// The caller is counted, and says so once; `sleep` is that of the pool whose worker waits. After the last such call the
+    /// latch may be gone.
+    pub unsafe fn ended(latch: *const Self, sleep: &Sleep) {
+        // AcqRel: each hands over what it wrote, and the last has taken over all of that before it sets the latch.
+        // SAFETY: the caller has not ended, so the latch is not set, and there.
+        if unsafe { (*latch).running.fetch_sub(1, AcqRel) } == 1 {
+            // SAFETY: the same.
+            unsafe { Latch::set(&raw const (*latch).latch, sleep) };
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | `deque` | the deque; given |
-//! | `job` | jobs on the stack and on the heap, and the latch that says that one is done |
+//! | [`job`] | jobs on the stack and on the heap, and the latches that say that they are done |
 //! | [`sleep`] | sleep without a lost wakeup |
 
 use std::{any::Any, collections::VecDeque, fmt, marker::PhantomData, panic::AssertUnwindSafe};
@@ -17,22 +17,19 @@ use lab::{
     par,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{
-            AtomicBool, AtomicUsize,
-            Ordering::{AcqRel, Relaxed},
-        },
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
 };
 
 use crate::{
     deque::{Deque, Stealer},
-    job::{JobRef, Latch, StackJob, Waiter},
+    job::{CountLatch, JobRef, StackJob, Waiter},
     sleep::Sleep,
 };
 
 mod deque;
-mod job;
+pub mod job;
 pub mod sleep;
 
 /// How often a worker that has found nothing lets others run and looks again, before it sleeps: a stolen job is often done by
@@ -224,8 +221,7 @@ impl Worker {
     /// # Panics
     /// If the body panics, with its payload; else if a job does, with that of the first. All of them have ended before.
     pub fn scope<'scope, R>(&self, body: impl FnOnce(&Scope<'_, 'scope>) -> R) -> R {
-        let jobs =
-            Jobs { running: AtomicUsize::new(1), latch: Latch::new(Waiter::Worker(self.index)), payload: Mutex::new(None) };
+        let jobs = Jobs { latch: CountLatch::new(self.index), payload: Mutex::new(None) };
         let scope = Scope { worker: self, jobs: &jobs, lifetime: PhantomData };
         let result = catch_unwind(AssertUnwindSafe(|| body(&scope)));
         // SAFETY: the body counts as one of those that run, and it has ended.
@@ -308,10 +304,8 @@ pub struct Scope<'a, 'scope> {
 /// What the jobs of a scope share.
 #[derive(Debug)]
 struct Jobs {
-    /// Jobs that have not ended, and one for the body.
-    running: AtomicUsize,
-    /// Set by the one that ends last.
-    latch: Latch,
+    /// Counts those that have not ended, and the body.
+    latch: CountLatch,
     /// Of the first job that panicked. A mutex: only who panics comes here.
     payload: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -333,7 +327,7 @@ impl JobsRef {
         job(&Scope { worker, jobs: unsafe { &*self.0 }, lifetime: PhantomData });
     }
 
-    /// One of those that run has ended, and how; the last sets the latch.
+    /// The caller has ended, and how.
     ///
     /// # Safety
     /// The caller counts as running, and does so no longer.
@@ -342,12 +336,8 @@ impl JobsRef {
             // SAFETY: the scope waits for the caller, so the jobs are there.
             unsafe { &*self.0 }.payload.lock().expect("nobody panics with the payload in hand").get_or_insert(payload);
         }
-        // AcqRel: each hands over what it wrote, and the last hands over all of that.
-        // SAFETY: the same.
-        if unsafe { (*self.0).running.fetch_sub(1, AcqRel) } == 1 {
-            // SAFETY: the latch is not set, so the jobs are there.
-            unsafe { Latch::set(&raw const (*self.0).latch, worker.sleep()) };
-        }
+        // SAFETY: the same. It is the last thing: the jobs may be gone then.
+        unsafe { CountLatch::ended(&raw const (*self.0).latch, worker.sleep()) };
     }
 }
 
@@ -360,8 +350,7 @@ impl<'scope> Scope<'_, 'scope> {
 
     /// Leaves `job` to any worker, to be run before the scope returns. It may spawn more on the scope that it is given.
     pub fn spawn(&self, job: impl FnOnce(&Scope<'_, 'scope>) + Send + 'scope) {
-        // Relaxed: whoever spawns counts as running itself, so this does not bring the number back from 0.
-        self.jobs.running.fetch_add(1, Relaxed);
+        self.jobs.latch.add();
         let jobs = JobsRef(self.jobs);
         let run = move |worker: &Worker| {
             // SAFETY: this job is counted and has not ended.
