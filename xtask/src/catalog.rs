@@ -21,6 +21,8 @@ pub const CHECKS: [&str; 5] = ["tests", "model", "trace", "span", "speed"];
 pub struct Catalog {
     /// The folder of the workspace.
     pub root: PathBuf,
+    /// Where cargo puts what it builds: where it was told to, or `target`.
+    pub target: PathBuf,
     /// In the order of the course.
     pub exercises: Vec<Exercise>,
 }
@@ -177,7 +179,8 @@ impl Catalog {
             bail!("{} holds no exercise; is this the folder of the course?", root.join("exercises").display());
         }
         exercises.sort_by_key(|exercise| exercise.about.order);
-        Ok(Self { root: root.to_owned(), exercises })
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        Ok(Self { root: root.to_owned(), target, exercises })
     }
 
     /// The exercise called `name`, or `track/name`.

@@ -96,9 +96,9 @@ pub enum Purpose {
 }
 
 impl Catalog {
-    /// Where cargo puts what it builds: where it was told to, or `target`.
+    /// Where cargo puts what it builds.
     pub fn target(&self) -> PathBuf {
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
+        self.target.clone()
     }
 
     /// The learner's work.

@@ -75,7 +75,7 @@ pub fn paths(solution: &Path, folder: &str) -> Vec<PathBuf> {
 /// If it cannot be read, or its header lacks something.
 pub fn read_one(path: &Path, wrong: bool) -> Result<Planted> {
     let text = fs::read_to_string(path)?;
-    let start = text.find("--- ").context("it holds no diff: no line begins with `--- `")?;
+    let start = start_of_diff(&text).context("it holds no diff: no line begins with `--- `")?;
     let (header, diff) = text.split_at(start);
     let fields: BTreeMap<&str, &str> =
         header.lines().take_while(|line| !line.trim().is_empty()).filter_map(|line| line.split_once(": ")).collect();
@@ -106,10 +106,7 @@ impl Planted {
     pub fn sources(&self, exercise: &Exercise, reference: &Sources) -> Result<Sources> {
         let shown = self.path.display();
         let mut sources = reference.clone();
-        for part in files_of(&self.diff) {
-            let patch = diffy::Patch::from_str(part).with_context(|| format!("{shown} is no unified diff"))?;
-            let file = patch.modified().or(patch.original()).unwrap_or_default();
-            let file = file.split('\t').next().unwrap_or_default().trim_start_matches("b/").to_owned();
+        for Change { file, patch } in changes(&self.diff).with_context(|| format!("{shown} is no unified diff"))? {
             if !exercise.about.files.contains(&file) {
                 bail!("{shown} changes {file:?}, which a learner does not edit");
             }
@@ -124,6 +121,39 @@ impl Planted {
         }
         Ok(sources)
     }
+}
+
+/// What a patch changes in one file.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// Below the solution's folder.
+    pub file: String,
+    /// The change.
+    pub patch: diffy::Patch<'a, str>,
+}
+
+/// What stands before the diff of a patch.
+pub fn header(text: &str) -> &str {
+    &text[..start_of_diff(text).unwrap_or(text.len())]
+}
+
+fn start_of_diff(text: &str) -> Option<usize> {
+    if text.starts_with("--- ") { Some(0) } else { text.find("\n--- ").map(|at| at + 1) }
+}
+
+/// What a patch, with or without its header, changes in each file.
+///
+/// # Errors
+/// If it is no unified diff.
+pub fn changes(text: &str) -> Result<Vec<Change<'_>>> {
+    let diff = &text[start_of_diff(text).context("it holds no diff: no line begins with `--- `")?..];
+    let change = |part| {
+        let patch = diffy::Patch::from_str(part)?;
+        let file = patch.modified().or(patch.original()).unwrap_or_default();
+        let file = file.split('\t').next().unwrap_or_default().trim_start_matches("b/").to_owned();
+        Ok(Change { file, patch })
+    };
+    files_of(diff).into_iter().map(change).collect()
 }
 
 /// A diff over several files as one diff a file.

@@ -91,23 +91,8 @@ impl<'a> Stage<'a> {
     /// The course's own manifest, for the exercises and for what is planted for one of them: what belongs to the others stays
     /// where it is, for the next time, but costs cargo no look at it.
     fn write_manifest(&self, planted: Option<&Exercise>) -> Result<()> {
-        let path = self.catalog.root.join("Cargo.toml");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut manifest: toml_edit::DocumentMut = text.parse().with_context(|| format!("{} is not TOML", path.display()))?;
-        let workspace = &mut manifest["workspace"];
         let planted = planted.map(|exercise| format!("planted/{}/*", exercise.name));
-        let members = std::iter::once("exercises/*/*".to_owned()).chain(planted);
-        workspace["members"] = toml_edit::value(toml_edit::Array::from_iter(members));
-        if let Some(table) = workspace.as_table_mut() {
-            table.remove("default-members");
-        }
-        // Here it is none of the workspace's own packages, but it is to run as fast in a model as it does there.
-        for setting in ["opt-level", "debug"] {
-            manifest["profile"]["dev"]["package"]["lab"][setting] = manifest["profile"]["dev"][setting].clone();
-        }
-        let workspace = &mut manifest["workspace"];
-        let lab = self.catalog.root.join("lab");
-        workspace["dependencies"]["lab"]["path"] = toml_edit::value(lab.to_str().context("the course's path is not UTF-8")?);
+        let manifest = guest_manifest(&self.catalog.root, std::iter::once("exercises/*/*".to_owned()).chain(planted))?;
         update(&self.root.join("Cargo.toml"), manifest.to_string().as_bytes())
     }
 
@@ -176,6 +161,34 @@ impl<'a> Stage<'a> {
         let name = format!("{}{suffix}", exercise.name);
         Ok(Package { suffix, ..Package::new(self.root.clone(), folder, name, self.catalog.target()) })
     }
+}
+
+/// The manifest of the course at `root` for a workspace elsewhere, with other members: the same versions, features and profiles,
+/// and the course's own library.
+///
+/// # Errors
+/// If the course's manifest cannot be read.
+pub fn guest_manifest(root: &Path, members: impl IntoIterator<Item = String>) -> Result<toml_edit::DocumentMut> {
+    let path = root.join("Cargo.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut manifest: toml_edit::DocumentMut = text.parse().with_context(|| format!("{} is not TOML", path.display()))?;
+    // Here the library is none of the workspace's own packages, but it is to run as fast in a model as it does there.
+    for setting in ["opt-level", "debug"] {
+        let own = manifest.get("profile").and_then(|profiles| profiles.get("dev")).and_then(|dev| dev.get(setting)).cloned();
+        if let Some(own) = own {
+            manifest["profile"]["dev"]["package"]["lab"][setting] = own;
+        }
+    }
+    let workspace = &mut manifest["workspace"];
+    workspace["members"] = toml_edit::value(toml_edit::Array::from_iter(members));
+    if let Some(table) = workspace.as_table_mut() {
+        table.remove("default-members");
+    }
+    // From where the course's manifest stands, or absolute.
+    let lab = workspace["dependencies"]["lab"].get("path").and_then(toml_edit::Item::as_str).unwrap_or("lab");
+    let lab = root.join(lab);
+    workspace["dependencies"]["lab"]["path"] = toml_edit::value(lab.to_str().context("the course's path is not UTF-8")?);
+    Ok(manifest)
 }
 
 /// Gives the package and its programs names of their own in the manifest, and leaves its library the one by which the tests know
@@ -265,7 +278,11 @@ fn remove(path: &Path) -> Result<()> {
     removed.with_context(|| format!("cannot remove {}", path.display()))
 }
 
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder, build folders left out, and writes only what differs.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     for file in files_below(from)? {
         let name = file.strip_prefix(from).context("a file is below its folder")?;
         update(&to.join(name), &read(&file)?)?;

@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+pub use readme::empty_table;
+
 use crate::{
     catalog::{Catalog, Exercise, fingerprint},
     results::write_whole,
@@ -93,12 +95,14 @@ fn look_at(catalog: &Catalog, exercise: &Exercise) -> Result<Vec<Fault>> {
     must_exist(&mut own, &given, &exercise.about.files, "write it, or take it out of `files` in Cargo.toml");
     starter(&mut own, &given, exercise)?;
     handout::look(&mut own, &given, exercise)?;
+    unwritten(&mut own, &given, &["Cargo.toml", "README.md", "hints.md"])?;
 
     let mut other = Finder::of(format!("solutions/{}", exercise.path()));
     must_exist(&mut other, &solved, &["NOTES.md"], "write why the reference is right, and the common mistakes");
     must_exist(&mut other, &solved, &exercise.about.files, "write the reference");
     solution::look(&mut other, catalog, exercise)?;
     handout::links(&mut other, &solved, "NOTES.md")?;
+    unwritten(&mut other, &solved, &["NOTES.md"])?;
     patches::look(&mut other, catalog, exercise)?;
     Ok([own.faults, other.faults].concat())
 }
@@ -107,6 +111,18 @@ fn must_exist(finder: &mut Finder, folder: &Path, files: &[impl AsRef<str>], men
     for file in files.iter().map(AsRef::as_ref).filter(|file| !folder.join(file).is_file()) {
         finder.add(file, "it is missing", mend);
     }
+}
+
+/// What a template has left to its author.
+fn unwritten(finder: &mut Finder, folder: &Path, files: &[&str]) -> Result<()> {
+    for file in files.iter().filter(|file| folder.join(file).is_file()) {
+        let text = read(&folder.join(file))?;
+        let open: Vec<(usize, &str)> = (1..).zip(text.lines()).filter(|(_, line)| line.contains("TODO")).collect();
+        for (number, line) in open {
+            finder.add(file, format!("line {number} says `{}`", line.trim()), "write what belongs there");
+        }
+    }
+    Ok(())
 }
 
 fn starter(finder: &mut Finder, folder: &Path, exercise: &Exercise) -> Result<()> {

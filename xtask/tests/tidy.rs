@@ -172,7 +172,12 @@ const ROWS: &[Row] = &[
     ("exercises/threads/doubling/README.md", Replace("# Twice as much", "# Thrice"), "README.md", "begin with the title"),
     ("exercises/threads/doubling/README.md", Replace("## In Python", "## Python"), "README.md", "no section \"In Python\""),
     ("exercises/threads/doubling/README.md", Replace("hints.md#", "gone.md#"), "README.md", "link to gone.md leads nowhere"),
-    ("exercises/threads/doubling/README.md", Replace("## The task\n", "## The task\n\nTODO\n"), "README.md", "TODO in line 11"),
+    (
+        "exercises/threads/doubling/README.md",
+        Replace("## The task\n", "## The task\n\nTODO: all\n"),
+        "README.md",
+        "line 11 says `TODO: all`",
+    ),
     ("exercises/threads/doubling/README.md", Replace("## The task\n", "## The task\n```\n"), "README.md", "words of prose"),
     ("exercises/threads/doubling/hints.md", Replace("## Hint 3", "## Hint 4"), "hints.md", "its headings are"),
     ("exercises/threads/doubling/hints.md", Replace("Add it to itself.", ""), "hints.md", "hint 3 is empty"),

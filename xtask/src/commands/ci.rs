@@ -90,6 +90,8 @@ pub fn ci(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     if let Err(error) = proofs(catalog, &mut tally) {
         tally.error("proof", &error);
     }
+    let slow = ["test", "--package", "xtask", "--test", "authors", "--", "--ignored", "--nocapture"];
+    run(catalog, &mut tally, "proof of new exercises", &slow);
     say(bold("\nnoise study"));
     if let Err(error) = noise(catalog, &mut tally) {
         tally.error("noise study", &error);

@@ -20,7 +20,9 @@ mod grade;
 mod hint;
 mod instruments;
 mod map;
+mod new;
 mod orderings;
+mod patch;
 mod report;
 mod span;
 mod study;
@@ -103,6 +105,25 @@ enum Command {
         #[arg(long)]
         orderings: bool,
     },
+    /// Lay out a new exercise, and its solution, that are proven from their first minute: a small example to be changed.
+    New {
+        /// `<track>/<name>`, such as `threads/spin_lock`.
+        path: String,
+        /// What a learner does with the starter.
+        #[arg(long, value_enum, default_value_t = crate::new::Kind::Implement)]
+        kind: crate::new::Kind,
+    },
+    /// Make the patch of a mutant or a variant: once to have a copy of the reference, again when the copy is edited. Without a
+    /// name, make every patch again that no longer fits the reference.
+    Patch {
+        /// The exercise.
+        exercise: String,
+        /// The patch, without its ending.
+        name: Option<String>,
+        /// A new one is a variant, not a mutant.
+        #[arg(long, requires = "name")]
+        variant: bool,
+    },
     /// Find what is out of step: manifests, the table of exercises, handouts, hints, solutions and patches.
     Tidy {
         /// Write what can be derived: the table, the starters' fingerprints, the solutions' manifests.
@@ -114,7 +135,8 @@ enum Command {
     Study(study::Command),
     /// What this machine can and cannot check, and the command that mends it.
     Doctor,
-    /// What CI runs: format, lints, tests, the proof of every exercise and of its memory orderings, and the quick noise study.
+    /// What CI runs: tidy, format, lints, tests, the proof of every exercise and of its memory orderings, that of a new exercise,
+    /// and the quick noise study.
     Ci,
 }
 
@@ -178,6 +200,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
         Some(Command::Verify { exercises, orderings: false }) => verify::verify(&catalog, &exercises, json),
         Some(Command::Study(command)) => study::study(&catalog, command, json),
+        Some(Command::New { path, kind }) => new::new(&catalog, &path, kind, json),
+        Some(Command::Patch { exercise, name, variant }) => patch::patch(&catalog, &exercise, name.as_deref(), variant, json),
         Some(Command::Tidy { fix }) => tidy::tidy(&catalog.root, fix, json),
         Some(Command::Doctor) => doctor::doctor(&catalog, json),
         Some(Command::Ci) => ci::ci(&catalog, json),

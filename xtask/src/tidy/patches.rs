@@ -29,9 +29,12 @@ pub(super) fn look(finder: &mut Finder, catalog: &Catalog, exercise: &Exercise) 
                     finder.add(&file, format!("{error:#}"), "correct its header; exercises/README.md tells what it says")
                 }
                 Ok(planted) => {
+                    if planted.title.contains("TODO") {
+                        finder.add(&file, "its header says TODO", "write what the mistake is, and how it is seen");
+                    }
                     if let Err(error) = planted.sources(exercise, &reference) {
                         let why = error.root_cause().to_string();
-                        let mend = format!("make it again: cargo xtask patch {} {}", exercise.name, planted.name);
+                        let mend = format!("cargo xtask patch {}", exercise.name);
                         finder.add(&file, format!("it does not fit the reference: {why}"), mend);
                     }
                     fate(finder, catalog, exercise, &file, &planted)?;

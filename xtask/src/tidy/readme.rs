@@ -34,6 +34,11 @@ pub(super) fn fixed(catalog: &Catalog) -> Result<Option<String>> {
     Ok(with_table(&text, &table(&catalog.exercises)).filter(|right| *right != text))
 }
 
+/// A README that holds nothing but the place of the table.
+pub fn empty_table() -> String {
+    format!("{}\n{}\n", MARKS[0], MARKS[1])
+}
+
 fn with_table(text: &str, table: &str) -> Option<String> {
     let (before, rest) = text.split_once(MARKS[0])?;
     let (_, after) = rest.split_once(MARKS[1])?;

@@ -1,0 +1,32 @@
+//! The largest value that any thread has offered, with a bug in it.
+//!
+//! README.md tells the task, and `cargo xtask hint new_exercise` helps.
+
+use lab::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The largest of the values offered so far.
+#[derive(Debug)]
+pub struct Highest {
+    value: AtomicU64,
+}
+
+impl Highest {
+    /// Before any offer, the largest is `first`.
+    pub fn new(first: u64) -> Self {
+        Self { value: AtomicU64::new(first) }
+    }
+
+    /// Keeps `value` if it is larger than every one before it, and returns the largest before it.
+    pub fn offer(&self, value: u64) -> u64 {
+        let before = self.value.load(Relaxed);
+        if value > before {
+            self.value.store(value, Relaxed);
+        }
+        before
+    }
+
+    /// The largest so far.
+    pub fn get(&self) -> u64 {
+        self.value.load(Relaxed)
+    }
+}
