@@ -106,7 +106,7 @@ fn finding(path: &str, sweep: &SweepResult, lines: &[Line]) -> Option<String> {
                 let [slow, fast] = [slowest.at, fastest.at].map(number::count);
                 format!("{who} takes {times} the time with a {parameter} of {slow} {} that it takes with {fast}", sweep.unit)
             } else {
-                format!("The {parameter} makes no difference to {who} that shows")
+                format!("No effect of the {parameter} on {who} can be seen")
             })
         }
     }
@@ -297,7 +297,7 @@ mod tests {
         );
         assert_eq!(
             title(&[("shards", &[1.02e-8, 1e-8, 1.01e-8])]),
-            "The distance between two shards makes no difference to shards that shows"
+            "No effect of the distance between two shards on shards can be seen"
         );
         assert_eq!(
             title(&[("rtrb", &[1e-8, 1e-8]), ("reference", &[0.9e-8, 1.1e-8]), ("std", &[1e-7, 1e-7])]),
