@@ -1,6 +1,8 @@
 //! Histories in models: that every order of calls and returns is looked at, that recording orders nothing, and that under weak
 //! memory "before" is happens-before.
 
+use std::collections::BTreeSet;
+
 use lab::{
     cell::UnsafeCell,
     history::{History, Specification},
@@ -114,6 +116,86 @@ fn which_was_over_first_is_asked_even_where_nothing_else_is_shared() {
         shared.history.assert_linearizable();
     });
     fails(&report, Class::Assertion, Kind::Interleaving, "T0's Sum has returned 2");
+}
+
+/// Which operation was over before which other was called: all that can be, by going through every order of the calls and returns
+/// of so many threads that make so many operations each.
+fn orders_by_force(threads: usize, each: usize) -> BTreeSet<Vec<bool>> {
+    fn go_on(events: &mut Vec<usize>, left: &mut [usize], each: usize, found: &mut BTreeSet<Vec<bool>>) {
+        if left.iter().all(|left| *left == 0) {
+            // Event 2 * n of a thread is the call of its operation n, event 2 * n + 1 the return.
+            let when = |thread: usize, event: usize| {
+                let mut of_thread = events.iter().enumerate().filter(|(_, other)| **other == thread).map(|(at, _)| at);
+                of_thread.nth(event).expect("every thread has made all its calls")
+            };
+            let operations: Vec<(usize, usize)> =
+                (0..left.len()).flat_map(|thread| (0..each).map(move |number| (thread, number))).collect();
+            let times = operations.iter().map(|&(thread, number)| (when(thread, 2 * number), when(thread, 2 * number + 1)));
+            found.insert(relation(&times.collect::<Vec<_>>()));
+        }
+        for thread in 0..left.len() {
+            if left[thread] > 0 {
+                left[thread] -= 1;
+                events.push(thread);
+                go_on(events, left, each, found);
+                events.pop();
+                left[thread] += 1;
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    go_on(&mut Vec::new(), &mut vec![2 * each; threads], each, &mut found);
+    found
+}
+
+/// For each pair of operations, of which the times of call and return are given, whether the one was over before the other began.
+fn relation(times: &[(usize, usize)]) -> Vec<bool> {
+    times.iter().flat_map(|(_, returned)| times.iter().map(move |(called, _)| returned < called)).collect()
+}
+
+/// The same, as a model comes across them. The operations do nothing.
+fn orders_in_a_model(threads: usize, each: usize) -> BTreeSet<Vec<bool>> {
+    let found = std::sync::Arc::new(std::sync::Mutex::new(BTreeSet::new()));
+    let collected = found.clone();
+    let report = Model::new().passes(&[Pass::Interleavings]).explore(move || {
+        let shared = Shared::new(Relaxed);
+        let work = move |shared: &Shared| {
+            for _ in 0..each {
+                shared.history.of(Read(0), || 0);
+            }
+        };
+        // Or nothing would be shared, and the model vacuous. This comes before all else that T1 does.
+        shared.numbers[0].load(Relaxed);
+        let others: Vec<_> = (1..threads)
+            .map(|number| {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    if number == 1 {
+                        shared.numbers[0].load(Relaxed);
+                    }
+                    work(&shared);
+                })
+            })
+            .collect();
+        work(&shared);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        let mut entries = shared.history.entries();
+        entries.sort_by_key(|entry| (entry.thread, entry.called));
+        let times: Vec<_> = entries.iter().map(|entry| (entry.called, entry.returned.expect("all have returned"))).collect();
+        collected.lock().unwrap().insert(relation(&times));
+    });
+    passes(&report);
+    let found = found.lock().unwrap();
+    found.clone()
+}
+
+#[test]
+fn every_order_of_calls_and_returns_comes_up() {
+    for (threads, each) in [(2, 1), (2, 2), (2, 3), (3, 1)] {
+        let (expected, found) = (orders_by_force(threads, each), orders_in_a_model(threads, each));
+        println!("{threads} threads with {each} operations: {} orders, {} of them in the model", expected.len(), found.len());
+        assert!(found == expected, "{threads} threads with {each} operations: {} of {} orders", found.len(), expected.len());
+    }
 }
 
 /// With one addition it is right: the sum takes place when the second number is read.
