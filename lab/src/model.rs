@@ -46,11 +46,14 @@
 //! - A load never reads from a store that comes later (load buffering), and the stores of an atomic take effect in the order
 //!   in which they are executed. So do most `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access
 //!   for a fence. A read-modify-write reads the newest value even where it fails. An atomic remembers its last seven stores.
-//!   `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed.
+//!   `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed. One more was met in an exercise:
+//!   where each `SeqCst` load comes after an earlier one of the same object, store buffering through an `AcqRel`
+//!   read-modify-write does not show.
 //! - There is no time. A timed wait gives up in the pass for spurious wake-ups, the first time per thread and line, and in
 //!   every pass when no other thread can run. In that case it knows all that the last thread to stop has done, and of several
 //!   timed waits the oldest is over first.
-//! - `park` never returns for no reason.
+//! - `park` never returns for no reason. A `Condvar` does so only after another thread has run a step: where that step is the
+//!   notification itself, an `if` in the place of a `while` is not found, so give the notifier a step before it.
 //! - A thread that is woken knows all that the one who has woken it has done, since loom has no other way to wake. Only for
 //!   a `Condvar` is that more than `std` promises: there the pass for spurious wake-ups shows what relies on it.
 //! - `fence(Acquire)` also acquires from stores that a thread has read whose doings this one knows already; C11 asks that it

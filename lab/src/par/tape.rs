@@ -37,9 +37,9 @@ thread_local! {
 pub struct Moment {
     /// The thread, by the number that the trace file knows it by.
     pub thread: u64,
-    /// Nanoseconds of [`trace::clock`].
+    /// Nanoseconds, by the clock of the trace.
     pub start: u64,
-    /// Nanoseconds of [`trace::clock`].
+    /// Nanoseconds, by the clock of the trace.
     pub end: u64,
 }
 
