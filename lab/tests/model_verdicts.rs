@@ -87,6 +87,35 @@ fn relaxed_unlock_is_a_data_race_and_a_matter_of_orderings() {
     assert!(text.contains("\n>  3 ") && text.contains("\n>  7 "), "both accesses are marked");
 }
 
+/// Two faults at once: a flag that orders nothing, and updates that are lost whatever the orderings.
+#[test]
+fn a_race_is_a_matter_of_orderings_though_the_model_fails_in_another_way_without_it() {
+    let report = Model::new().explore(|| {
+        struct Note(AtomicBool, UnsafeCell<usize>);
+        // SAFETY: the model says whether that is true.
+        unsafe impl Sync for Note {}
+        let count = Arc::new(AtomicUsize::new(0));
+        let note = Arc::new(Note(AtomicBool::new(false), UnsafeCell::new(0)));
+        let other = thread::spawn({
+            let (count, note) = (count.clone(), note.clone());
+            move || {
+                count.store(count.load(SeqCst) + 1, SeqCst);
+                // SAFETY: as above.
+                note.1.with_mut(|value| unsafe { *value = 1 });
+                note.0.store(true, Relaxed);
+            }
+        });
+        count.store(count.load(SeqCst) + 1, SeqCst);
+        if note.0.load(Relaxed) {
+            // SAFETY: as above.
+            note.1.with(|value| unsafe { *value });
+        }
+        other.join().unwrap();
+        assert_eq!(count.load(SeqCst), 2);
+    });
+    fails(&report, Class::DataRace, Some(Kind::MemoryOrdering));
+}
+
 /// <https://github.com/tokio-rs/loom/issues/254>: two threads that spin, and a third that holds the lock.
 #[test]
 fn three_threads_spin_and_it_ends() {

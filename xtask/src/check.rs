@@ -688,6 +688,9 @@ fn why_it_failed(finished: &Finished, limit: f64) -> String {
     match finished.end {
         // The panic's own message says it all.
         End::Exited(101) if !said.is_empty() => {}
+        End::Signalled(6) if said.contains("has overflowed its stack") => {
+            parts.push("the process aborted (signal 6): a stack overflow".into());
+        }
         end => parts.push(end_in_words(end, limit)),
     }
     if !finished.doing.is_empty() {
@@ -737,6 +740,7 @@ fn in_short(stderr: &str) -> String {
             // Where a model was called is told by the test's name; what is told of it follows.
             parts.push((true, if place.contains("tests/model.rs:") { String::new() } else { format!("at {place}") }));
         } else if !line.starts_with("note: run with `RUST_BACKTRACE")
+            && !is_backtrace(line)
             && let Some((_, text)) = parts.last_mut()
         {
             text.push('\n');
@@ -756,6 +760,15 @@ fn in_short(stderr: &str) -> String {
         }
     }
     kept.join("\n\n")
+}
+
+/// Whether it is of a backtrace, which an abort prints unasked: `stack backtrace:`, `  12: core::panicking::panic_fmt`,
+/// `             at ./src/lib.rs:3:9`.
+fn is_backtrace(line: &str) -> bool {
+    let text = line.trim_start();
+    let indented = text.len() < line.len();
+    let is_frame = || text.split_once(": ").is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    line == "stack backtrace:" || (indented && (text.starts_with("at ") || is_frame()))
 }
 
 /// The last lines, none of them longer than anybody reads.
@@ -779,6 +792,18 @@ mod tests {
                     thread '<unnamed>' (8) panicked at src/lib.rs:3:9:\nno lock\n\n\
                     thread 'main' (6) panicked at tests/t.rs:1:1:\na scoped thread panicked\n";
         assert_eq!(in_short(said), "at src/lib.rs:3:9:\nno lock");
+    }
+
+    #[test]
+    fn an_aborts_backtrace_is_not_told() {
+        let said = "\nthread 'a' (7) panicked at src/lib.rs:3:9:\nnot yet implemented: step 3\n\n\
+                    thread 'a' (7) panicked at library/core/src/panicking.rs:233:5:\npanic in a destructor during cleanup\n\
+                    stack backtrace:\n   0:     0x55d0 - std::backtrace\n  12: core::panicking::panic_fmt\n\
+                    \x20            at ./library/core/src/panicking.rs:80:14\nthread caused non-unwinding panic. aborting.\n";
+        let told = in_short(said);
+        assert!(told.starts_with("at src/lib.rs:3:9:\nnot yet implemented: step 3"), "{told}");
+        assert!(told.ends_with("thread caused non-unwinding panic. aborting.") && !told.contains("panic_fmt"), "{told}");
+        assert_eq!(told.lines().count(), 6, "{told}");
     }
 
     #[test]

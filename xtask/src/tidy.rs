@@ -15,6 +15,7 @@ pub use readme::empty_table;
 use crate::{
     catalog::{Catalog, Exercise, fingerprint},
     results::write_whole,
+    stage::files_below,
 };
 
 mod handout;
@@ -127,6 +128,17 @@ fn unwritten(finder: &mut Finder, folder: &Path, files: &[&str]) -> Result<()> {
 
 fn starter(finder: &mut Finder, folder: &Path, exercise: &Exercise) -> Result<()> {
     let files = &exercise.about.files;
+    for path in files_below(&folder.join("src"))? {
+        let name = path.strip_prefix(folder).ok().and_then(Path::to_str).unwrap_or_default();
+        if !files.iter().any(|file| file == name) {
+            // A submission is built of the files that are named, and of no others.
+            finder.add(
+                "Cargo.toml",
+                format!("`files` does not name {name}"),
+                "name it there: all that is below src/ is the learner's",
+            );
+        }
+    }
     // Those that are missing are told already.
     if files.iter().any(|file| !folder.join(file).is_file()) {
         return Ok(());

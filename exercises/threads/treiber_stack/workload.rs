@@ -63,7 +63,8 @@ trait Ends {
 }
 
 impl Pairs {
-    /// Fills the stack, makes the pairs, the steps spread over the threads, and empties it. `ends` makes what a thread uses it by.
+    /// Fills the stack, makes the pairs, the steps spread over the threads, and empties it. `ends` makes what a thread has of
+    /// it.
     fn spread<E: Ends + Send>(&self, ends: impl Fn() -> E) -> Popped {
         let Setup { size, seed, threads } = self.setup;
         let threads = threads.max(1) as u64;

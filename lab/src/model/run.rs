@@ -244,10 +244,17 @@ impl<'a> Search<'a> {
         match (failed.class, failed.pass) {
             (Class::DataRace, Pass::Interleavings) => {
                 // The race is a matter of orderings if none is left with the strongest ones.
-                match self.search(&mut Mode { strong: true, ..self.mode(failed.pass) }, self.bounds()).0 {
-                    End::Finished => Some(Kind::MemoryOrdering),
-                    End::Panicked { .. } => Some(Kind::Interleaving),
-                    End::Cut | End::Tried | End::Fenced => None,
+                match self.search(&mut Mode { strong: true, ..self.mode(failed.pass) }, self.bounds()) {
+                    (End::Finished, _) => Some(Kind::MemoryOrdering),
+                    (End::Panicked { message, .. }, seen) => {
+                        if explain::class(&message, &seen, failed.pass) == Class::DataRace {
+                            return Some(Kind::Interleaving);
+                        }
+                        // Another fault has ended the search. It takes the executions in the same order: once it is past the one
+                        // that raced, that one races no more.
+                        (seen.executions > failed.seen.executions).then_some(Kind::MemoryOrdering)
+                    }
+                    (End::Cut | End::Tried | End::Fenced, _) => None,
                 }
             }
             (class, pass) if class.is_bug() => Some(match pass {

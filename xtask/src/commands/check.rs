@@ -169,6 +169,19 @@ fn points(points: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Everything passes, as far as it could be measured: what comes next.
+fn done(catalog: &Catalog, exercise: &Exercise, checks: &[&CheckResult]) {
+    let name = &exercise.name;
+    let all = checks.iter().all(|check| check.verdict != Verdict::NotMeasurable);
+    let done = if all { "Done." } else { "Everything passes that could be measured." };
+    if catalog.reference(exercise).is_some() {
+        say(format!("{done} Compare with solutions/{}/NOTES.md, then go on: cargo xtask", exercise.path()));
+    } else {
+        say(format!("{done} Go on: cargo xtask"));
+    }
+    say(format!("See how it runs: cargo xtask trace {name}, cargo xtask bench {name}"));
+}
+
 fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Result<()> {
     let name = &exercise.name;
     let checks: Vec<_> =
@@ -190,7 +203,8 @@ fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Resul
             say("An error code such as E0382 is explained by: rustc --explain E0382");
         }
         Some(check) if check.check == "lints" => {
-            say(format!("All checks pass. Clippy's advice is above; it costs nothing. Again: cargo xtask check {name}"));
+            say(format!("Clippy's advice is above; it costs nothing. Again: cargo xtask check {name}"));
+            done(catalog, exercise, &checks);
         }
         Some(check) => {
             let tests = match check.check.as_str() {
@@ -201,21 +215,14 @@ fn next_step(catalog: &Catalog, exercise: &Exercise, results: &Results) -> Resul
             };
             say(format!("Next: make `{}` pass. It is in exercises/{}/{tests}", check.check, exercise.path()));
             if explain::models(results).iter().any(|(_, failing)| failing.as_ref().is_some_and(|f| f.execution().is_some())) {
-                say(format!("See it step by step: cargo xtask explain {name} --replay"));
+                say(format!("See a failing model step by step: cargo xtask explain {name} --replay"));
             }
             say(format!("Stuck? A nudge, then a stronger one, then nearly the answer: cargo xtask hint {name}"));
         }
         None if faulty.is_some() => {
             say("A check could not be made, by no fault of yours. What this machine lacks is told by: cargo xtask doctor");
         }
-        None => {
-            if catalog.reference(exercise).is_some() {
-                say(format!("Done. Compare with solutions/{}/NOTES.md, then go on: cargo xtask", exercise.path()));
-            } else {
-                say("Done. Go on: cargo xtask");
-            }
-            say(format!("See how it runs: cargo xtask trace {name}, cargo xtask bench {name}"));
-        }
+        None => done(catalog, exercise, &checks),
     }
     Ok(())
 }

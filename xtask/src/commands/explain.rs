@@ -89,7 +89,7 @@ fn nothing(results: &Results, exercise: &Exercise, named: Option<&str>) {
 }
 
 fn show(catalog: &Catalog, exercise: &Exercise, failing: &[Failing]) -> Result<()> {
-    let mut steps = false;
+    let mut steps = None;
     for (i, failing) in failing.iter().enumerate() {
         if i > 0 {
             say("");
@@ -101,16 +101,17 @@ fn show(catalog: &Catalog, exercise: &Exercise, failing: &[Failing]) -> Result<(
         };
         tell(failure);
         if failing.execution().is_some() {
-            steps = true;
+            steps = steps.or(Some(&failing.model));
             let folder = catalog.scratch().join("explain").join(&exercise.name);
             for path in explain::write(failure, &failing.model, &folder)? {
                 say(faint(path.display()));
             }
         }
     }
-    if steps {
+    if let Some(model) = steps {
         say("");
-        say(format!("Step by step: cargo xtask explain {} --replay", exercise.name));
+        let name = &exercise.name;
+        say(format!("Step by step: cargo xtask explain {name} --model {} --replay", printable(model)));
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! Step 3. Each of the three rules below is broken in this file.
 //!
-//! There is a global *epoch*, a number that grows. A participant *pins* itself before it looks at shared nodes: it writes down the
-//! epoch that it has read, and unpins when it has looked for the last time. Three things must hold:
+//! There is a global *epoch*, a number that grows. A participant *pins* itself before it looks at shared nodes: it writes down
+//! the epoch that it has read, and unpins when it has looked for the last time. Three things must hold:
 //!
 //! 1. **Whoever pins is seen.** If a participant that moves the epoch on does not see a pin, then whoever pinned sees everything
 //!    that was taken out before.
@@ -194,8 +194,8 @@ impl<N> Pinned<'_, '_, N> {
     /// Frees `node` as soon as nobody can be looking at it.
     ///
     /// # Safety
-    /// It was made by `Box::into_raw`, was taken out of the structure while this was pinned, so that nobody finds it any more, and
-    /// is retired once.
+    /// It was made by `Box::into_raw`, was taken out of the structure while this was pinned, so that nobody finds it any more,
+    /// and is retired once.
     pub unsafe fn retire(&mut self, node: NonNull<N>) {
         let epoch = self.epoch;
         self.participant.garbage(|garbage| {

@@ -1,6 +1,7 @@
 //! Treiber's stack: a list whose top is swung by compare-and-swap, and the question what becomes of a popped node.
 //!
-//! Every module works on one thread, and each is wrong on two. README.md tells the task, and `cargo xtask hint treiber_stack` helps.
+//! Every module works on one thread, and each is wrong on two. README.md tells the task, and `cargo xtask hint treiber_stack`
+//! helps.
 //!
 //! | step | module | what is to become of it |
 //! | --- | --- | --- |

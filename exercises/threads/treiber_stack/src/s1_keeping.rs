@@ -67,7 +67,8 @@ pub struct KeepingStack<T> {
     spare: AtomicPtr<Node<T>>,
 }
 
-// SAFETY: a value is moved into the stack by one thread and out of it by one, perhaps another: `T: Send`. No two have it at a time.
+// SAFETY: a value is moved into the stack by one thread and out of it by one, perhaps another: `T: Send`. No two have it at
+// a time.
 unsafe impl<T: Send> Send for KeepingStack<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for KeepingStack<T> {}

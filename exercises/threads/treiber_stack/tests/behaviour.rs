@@ -1,4 +1,5 @@
-//! What the stacks and the collector do, on real threads. That they do so in every order of their steps is the business of model.rs.
+//! What the stacks and the collector do, on real threads. That they do so in every order of their steps is the business of
+//! model.rs.
 
 // With feature `model`, the types of `lab` work only inside a model.
 #![cfg(not(feature = "model"))]

@@ -190,8 +190,8 @@ impl Drop for Place {
     }
 }
 
-/// One participant does what `other` does, which ends with what its look has found. Meanwhile the main thread takes the node out, and
-/// then does what it can to have it freed: it moves on `times` epochs.
+/// One participant does what `other` does, which ends with what its look has found. Meanwhile the main thread takes the node out,
+/// and then does what it can to have it freed: it moves on `times` epochs.
 fn against(preemptions: Option<usize>, times: usize, other: impl Fn(&Place, &mut Looker<'_>) -> bool + Send + Sync + 'static) {
     let model = preemptions.map_or(Model::new(), |preemptions| Model::new().preemptions(preemptions));
     model.must_reach(&["seen", "gone", "freed", "waits"]).check(move || {
@@ -213,8 +213,31 @@ fn collector_waits_for_who_looks() {
     against(None, 3, |place, participant| place.look(participant));
 }
 
-/// Whoever looks moves on to the next epoch first, perhaps while the other is pinned: so it looks in a later epoch than the one in
-/// which the node is retired. (Bounded here and below, or it would take minutes: three switches are what the faults need.)
+/// One looks, another moves the epoch on, and the third frees what it has retired: it knows of the first only by the second.
+#[test]
+fn collector_tells_the_third() {
+    Model::new().preemptions(2).must_reach(&["seen", "gone"]).check(|| {
+        let place = Place::new(3);
+        let (mut main, mut first, mut second) = (place.join(), place.join(), place.join());
+        thread::scope(|scope| {
+            let mut pinned = main.pin();
+            // The node will be retired in an epoch that is over.
+            second.collect();
+            let looks = scope.spawn(|| place.look(&mut first));
+            let moves_on = scope.spawn(|| (0..2).for_each(|_| second.collect()));
+            place.take_out(&mut pinned);
+            drop(pinned);
+            // Should the epoch be the fourth by now, this may free the first node without another look at who is pinned.
+            place.put();
+            place.take_out(&mut main.pin());
+            reach(if looks.join().unwrap() { "seen" } else { "gone" });
+            moves_on.join().unwrap();
+        });
+    });
+}
+
+/// Whoever looks moves on to the next epoch first, perhaps while the other is pinned: so it looks in a later epoch than the one
+/// in which the node is retired. (Bounded, as all but the first are, or it would take minutes; the faults need three.)
 #[test]
 fn collector_waits_for_who_is_ahead() {
     against(Some(3), 3, |place, participant| {
@@ -240,29 +263,6 @@ fn collector_waits_for_who_pins_again() {
         let seen = place.look(participant);
         drop(participant.pin());
         seen
-    });
-}
-
-/// One looks, another moves the epoch on, and the third frees what it has retired: it knows of the first only by the second.
-#[test]
-fn collector_tells_the_third() {
-    Model::new().preemptions(2).must_reach(&["seen", "gone"]).check(|| {
-        let place = Place::new(3);
-        let (mut main, mut first, mut second) = (place.join(), place.join(), place.join());
-        thread::scope(|scope| {
-            let mut pinned = main.pin();
-            // The node will be retired in an epoch that is over.
-            second.collect();
-            let looks = scope.spawn(|| place.look(&mut first));
-            let moves_on = scope.spawn(|| (0..2).for_each(|_| second.collect()));
-            place.take_out(&mut pinned);
-            drop(pinned);
-            // Should the epoch be the fourth by now, this may free the first node without another look at who is pinned.
-            place.put();
-            place.take_out(&mut main.pin());
-            reach(if looks.join().unwrap() { "seen" } else { "gone" });
-            moves_on.join().unwrap();
-        });
     });
 }
 

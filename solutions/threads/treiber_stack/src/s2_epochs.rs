@@ -35,7 +35,8 @@ pub struct Stack<T> {
     collector: Collector<Node<T>>,
 }
 
-// SAFETY: a value is moved into the stack by one thread and out of it by one, perhaps another: `T: Send`. No two have it at a time.
+// SAFETY: a value is moved into the stack by one thread and out of it by one, perhaps another: `T: Send`. No two have it at
+// a time.
 unsafe impl<T: Send> Send for Stack<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Stack<T> {}
