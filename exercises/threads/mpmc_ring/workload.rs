@@ -77,7 +77,7 @@ impl Elements {
     /// Every thread pushes its share and pops one element for each, so that the queue is neither full nor empty for long;
     /// whoever is the last to have pushed closes the queue, and all pop until the end.
     fn through(&self, queue: &impl Queue) -> Tally {
-        let Setup { size, seed, threads } = self.setup;
+        let Setup { size, seed, threads, .. } = self.setup;
         let threads = threads.max(1);
         let pushing = AtomicUsize::new(threads);
         let share = |index: usize| {

@@ -41,7 +41,7 @@ impl References {
         clone: impl Fn(&R) -> R + Sync,
         value: impl Fn(&R) -> &Value + Sync,
     ) -> u64 {
-        let Setup { size, seed, threads } = self.setup;
+        let Setup { size, seed, threads, .. } = self.setup;
         let values: Vec<R> = (0..VALUES).map(|index| shared(Value(mix(seed ^ index)))).collect();
         let threads = threads.max(1) as u64;
         let run = |first: u64, after: u64| {

@@ -66,7 +66,7 @@ impl Pairs {
     /// Fills the stack, makes the pairs, the steps spread over the threads, and empties it. `ends` makes what a thread has of
     /// it.
     fn spread<E: Ends + Send>(&self, ends: impl Fn() -> E) -> Popped {
-        let Setup { size, seed, threads } = self.setup;
+        let Setup { size, seed, threads, .. } = self.setup;
         let threads = threads.max(1) as u64;
         let mut main = ends();
         (0..FILLED).for_each(|step| main.push(seed ^ step));

@@ -207,6 +207,11 @@ impl<'a> Search<'a> {
             let location = step.call.location;
             let slot = Instead { location, fetches, ordering: Ordering::Relaxed }.slot(step);
             let tries = stronger(step.call.operation, slot, step.call.orderings[slot]).into_iter();
+            // SeqCst orders nothing by itself, only with another access or fence that is SeqCst; a model, which takes an access for
+            // a fence, would call it a repair all the same.
+            let others = seen.steps.iter().filter(|other| other.call.location != location);
+            let paired = others.flat_map(|other| other.call.orderings).flatten().any(|ordering| ordering == Ordering::SeqCst);
+            let tries = tries.filter(|ordering| paired || *ordering != Ordering::SeqCst);
             let mut tries = tries.map(|ordering| Instead { location, fetches, ordering });
             let Some(instead) = tries.find(|instead| self.mends(*instead, began)) else { continue };
             if found.replace((step, instead)).is_some() {

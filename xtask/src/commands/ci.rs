@@ -138,6 +138,13 @@ fn cargo_steps(catalog: &Catalog, tally: &mut Tally) {
                 &["clippy", "--package", package, "--features", "model", "--all-targets", "--", "-D", "warnings"],
             );
         }
+        let solutions: Vec<String> = catalog.exercises.iter().map(|exercise| format!("{}-solution", exercise.name)).collect();
+        let packages = solutions.iter().flat_map(|package| ["--package", package]);
+        let workloads: Vec<&str> = std::iter::once("clippy")
+            .chain(packages)
+            .chain(["--features", "workload", "--bins", "--", "-D", "warnings"])
+            .collect();
+        run(catalog, tally, "lints of the workloads", &workloads);
         run(
             catalog,
             tally,
