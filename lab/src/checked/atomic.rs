@@ -6,7 +6,7 @@
 //! | load, pass for interleavings | a probe with the load's ordering: the newest value, and no interleaving is hidden |
 //! | load, pass for weak memory | loom's own, which may return a stale value |
 //! | `SeqCst`, pass for interleavings | Acquire or Release: the newest value is what the one order of all `SeqCst` operations asks for |
-//! | `SeqCst`, pass for weak memory | the same, and a load of an object that has had a `SeqCst` access is a probe: the order of execution is the one order. Then, in a second search or in a model with `fence(SeqCst)`: such a fence, then the Acquire or Release access |
+//! | `SeqCst`, pass for weak memory | the same, and a load of an object that has had a `SeqCst` access is a probe: the order of execution is the one order. Then, in a second search and a third, and in a model with `fence(SeqCst)` in these only: the Acquire or Release access with such a fence before it, or after it |
 //! | `fence(SeqCst)`, pass for interleavings | `fence(AcqRel)`: loom's own would order what it does not, and hide data races |
 //! | `compare_exchange_weak`, pass for spurious failures | fails the first time per thread and line |
 //!
@@ -26,7 +26,7 @@ use loom::sync::atomic as raw;
 
 use crate::model::{
     Pass,
-    engine::{self, Call, Mode, Object, Outcome, Value},
+    engine::{self, Call, Mode, Object, Outcome, Sequence, Value},
 };
 
 /// One of loom's atomics.
@@ -159,12 +159,18 @@ fn of_change(ordering: Ordering, mode: Mode) -> (Ordering, bool) {
     }
 }
 
-/// What comes before a `SeqCst` access where it is a fence, too. That orders the thread's weaker accesses, which it should
-/// not; but it lets the access itself come late.
-fn sequential(sequential: bool, mode: Mode) {
-    if sequential && mode.fenced && mode.pass == Pass::WeakMemory {
+/// An access with what comes before and after it where it is `SeqCst` and has a fence. That orders the thread's weaker accesses
+/// too, which it should not: before it, or after it.
+fn sequential<R>(sequential: impl Fn(&R) -> bool, before: bool, mode: Mode, access: impl FnOnce() -> R) -> R {
+    let weak = mode.pass == Pass::WeakMemory;
+    if before && weak && mode.sequence == Sequence::FenceBefore {
         raw::fence(SeqCst);
     }
+    let result = access();
+    if weak && mode.sequence == Sequence::FenceAfter && sequential(&result) {
+        raw::fence(SeqCst);
+    }
+    result
 }
 
 impl<W: Word> Atomic<W> {
@@ -175,14 +181,19 @@ impl<W: Word> Atomic<W> {
     /// The read half of a load, and of whatever else only looks.
     fn look(&self, ordering: Ordering, mode: Mode) -> W::Value {
         let (ordering, sequenced) = of_load(ordering, mode);
-        sequential(sequenced, mode);
-        let value = match mode.pass {
-            Pass::Interleavings | Pass::Spurious => self.word.probe(ordering),
-            // Not older than what the `SeqCst` access before this one stored or read. That it is the very newest leaves
-            // something out only where a weaker store has followed.
-            Pass::WeakMemory if sequenced && !mode.fenced && self.sequenced.load(Relaxed) => self.word.probe(ordering),
-            Pass::WeakMemory => self.word.load(ordering),
-        };
+        let in_order = sequenced && mode.sequence == Sequence::Execution && self.sequenced.load(Relaxed);
+        let value = sequential(
+            |_| sequenced,
+            sequenced,
+            mode,
+            || match mode.pass {
+                Pass::Interleavings | Pass::Spurious => self.word.probe(ordering),
+                // Not older than what the `SeqCst` access before this one stored or read. That it is the very newest leaves
+                // something out only where a weaker store has followed.
+                Pass::WeakMemory if in_order => self.word.probe(ordering),
+                Pass::WeakMemory => self.word.load(ordering),
+            },
+        );
         self.sequence(sequenced);
         value
     }
@@ -209,8 +220,7 @@ impl<W: Word> Atomic<W> {
         let act = |mode| {
             let (ordering, sequenced) = of_store(ordering, mode);
             self.word.probe(Relaxed);
-            sequential(sequenced, mode);
-            engine::whole(|| self.word.store(value, ordering));
+            sequential(|()| sequenced, sequenced, mode, || engine::whole(|| self.word.store(value, ordering)));
             self.sequence(sequenced);
         };
         engine::perform(call, act, |()| Outcome::Done);
@@ -228,8 +238,7 @@ impl<W: Word> Atomic<W> {
         let call = Call::new(self.object, operation, location).argument(value).ordering(ordering);
         let act = |mode| {
             let (ordering, sequenced) = of_change(ordering, mode);
-            sequential(sequenced, mode);
-            let old = act(&self.word, value, ordering);
+            let old = sequential(|_| sequenced, sequenced, mode, || act(&self.word, value, ordering));
             self.sequence(sequenced);
             old
         };
@@ -258,13 +267,13 @@ impl<W: Word> Atomic<W> {
         let act = |mode| {
             let (failed, fails_in_order) = of_load(failure, mode);
             if weak {
-                sequential(fails_in_order, mode);
-                return Err(self.word.probe(failed));
+                return sequential(|_| fails_in_order, fails_in_order, mode, || Err(self.word.probe(failed)));
             }
             let (succeeded, sequenced) = of_change(success, mode);
-            sequential(fails_in_order || sequenced, mode);
-            let result = self.word.exchange(old, new, succeeded, failed);
-            self.sequence(if result.is_ok() { sequenced } else { fails_in_order });
+            let in_order = |result: &Result<_, _>| if result.is_ok() { sequenced } else { fails_in_order };
+            let exchange = || self.word.exchange(old, new, succeeded, failed);
+            let result = sequential(in_order, fails_in_order || sequenced, mode, exchange);
+            self.sequence(in_order(&result));
             result
         };
         engine::perform(call, act, |result| match result {

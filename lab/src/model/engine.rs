@@ -45,10 +45,33 @@ pub(crate) struct Mode {
     pub(crate) instead: Option<Instead>,
     /// Some `Mutex` is tried somewhere in this model, or dropped by a panic: it must be more than loom's.
     pub(crate) tried: bool,
-    /// Every `SeqCst` access is a fence, too: it must be where the model uses `fence(SeqCst)`, and may be elsewhere.
-    pub(crate) fenced: bool,
+    /// What `SeqCst` accesses are under weak memory.
+    pub(crate) sequence: Sequence,
     /// Steps are recorded: always, but where the cost of that is measured.
     pub(crate) recorded: bool,
+}
+
+/// What makes `SeqCst` accesses have one order. None of the three shows an outcome that C++20 forbids, and each shows allowed ones
+/// that the others hide: so the pass for weak memory takes all three, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sequence {
+    /// A load reads nothing older than the `SeqCst` access of the object before it. Not where the model uses `fence(SeqCst)`.
+    Execution,
+    /// Each is an Acquire or Release access with a fence before it.
+    FenceBefore,
+    /// The same with the fence after it. Only this one tells a `SeqCst` load from a fence: it orders nothing that is before it.
+    FenceAfter,
+}
+
+impl Sequence {
+    /// Those that are to be searched after this one.
+    pub(crate) fn rest(self) -> &'static [Self] {
+        match self {
+            Self::Execution => &[Self::FenceBefore, Self::FenceAfter],
+            Self::FenceBefore => &[Self::FenceAfter],
+            Self::FenceAfter => &[],
+        }
+    }
 }
 
 /// Another ordering for one argument of one operation in the source.
@@ -115,7 +138,7 @@ pub(crate) enum End {
     Cut,
     /// The search was made with a simpler `Mutex` than the model needs; it must be made again with [`Mode::tried`].
     Tried,
-    /// The search was made with weaker `SeqCst` accesses than the model needs; it must be made again with [`Mode::fenced`].
+    /// The model uses `fence(SeqCst)`; the search must be made again with another [`Sequence`].
     Fenced,
 }
 
@@ -492,9 +515,9 @@ pub(crate) fn demand_tried() {
     demand(|mode| mode.tried, End::Tried);
 }
 
-/// The model uses `fence(SeqCst)`: this search must be made again with [`Mode::fenced`].
+/// The model uses `fence(SeqCst)`: this search must be made again if its [`Sequence`] knows no fences.
 pub(crate) fn demand_fenced() {
-    demand(|mode| mode.fenced, End::Fenced);
+    demand(|mode| mode.sequence != Sequence::Execution, End::Fenced);
 }
 
 fn demand(met: impl FnOnce(Mode) -> bool, end: End) {

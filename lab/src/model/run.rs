@@ -16,7 +16,7 @@ use std::{
 
 use super::{
     Class, Failure, Kind, Model, Pass, Repair, Report, Searched,
-    engine::{self, End, Instead, Limits, Mode, Seen},
+    engine::{self, End, Instead, Limits, Mode, Seen, Sequence},
     explain::{self, Failed},
     step::Step,
 };
@@ -40,7 +40,7 @@ pub(super) struct Search<'a> {
     name: String,
     deadline: Instant,
     tried: bool,
-    fenced: bool,
+    sequence: Sequence,
 }
 
 /// What was learnt over all passes.
@@ -85,7 +85,14 @@ struct Bounds {
 
 impl<'a> Search<'a> {
     pub(super) fn new(model: &'a Model, name: String, body: Body) -> Self {
-        Self { model, body: Arc::new(body), name, deadline: Instant::now() + model.duration, tried: false, fenced: false }
+        Self {
+            model,
+            body: Arc::new(body),
+            name,
+            deadline: Instant::now() + model.duration,
+            tried: false,
+            sequence: Sequence::Execution,
+        }
     }
 
     pub(super) fn run(mut self) -> Report {
@@ -118,14 +125,15 @@ impl<'a> Search<'a> {
 
     fn pass(&mut self, pass: Pass, sum: &mut Sum) -> Option<Failure> {
         let started = Instant::now();
+        self.sequence = Sequence::Execution;
         let mut mode = self.mode(pass);
         let mut executions = 0;
         let (end, seen) = self.pass_of(&mut mode, self.bounds(), |seen| {
             executions += seen.executions;
             sum.add(seen);
         });
-        // What one pass needs the others need, too.
-        (self.tried, self.fenced) = (mode.tried, mode.fenced);
+        // What one pass needs the others need, too; and a failure is looked for again where it was found.
+        (self.tried, self.sequence) = (mode.tried, mode.sequence);
         sum.passes.push(Searched { name: pass, executions, seconds: started.elapsed().as_secs_f64() });
         match end {
             End::Finished => None,
@@ -138,22 +146,24 @@ impl<'a> Search<'a> {
     }
 
     /// The searches of one pass, each told to `saw`; the end and the last execution of the last. Under weak memory a model with
-    /// `SeqCst` accesses is searched in both ways that these can be made to behave: neither shows what C++20 forbids, and
-    /// each shows something that the other does not.
+    /// `SeqCst` accesses is searched in every [`Sequence`] that is left.
     fn pass_of(&self, mode: &mut Mode, bounds: Bounds, mut saw: impl FnMut(&mut Seen)) -> (End, Seen) {
         let (end, mut seen) = self.search(mode, bounds);
         saw(&mut seen);
-        if mode.pass != Pass::WeakMemory || !seen.sequenced || mode.fenced || !matches!(end, End::Finished) {
-            return (end, seen);
+        let (mut end, mut seen) = (end, seen);
+        for &sequence in mode.sequence.rest() {
+            if mode.pass != Pass::WeakMemory || !seen.sequenced || !matches!(end, End::Finished) {
+                break;
+            }
+            mode.sequence = sequence;
+            (end, seen) = self.search(mode, bounds);
+            saw(&mut seen);
         }
-        mode.fenced = true;
-        let (end, mut seen) = self.search(mode, bounds);
-        saw(&mut seen);
         (end, seen)
     }
 
     fn mode(&self, pass: Pass) -> Mode {
-        Mode { pass, strong: false, instead: None, tried: self.tried, fenced: self.fenced, recorded: self.model.recorded }
+        Mode { pass, strong: false, instead: None, tried: self.tried, sequence: self.sequence, recorded: self.model.recorded }
     }
 
     fn bounds(&self) -> Bounds {
@@ -230,7 +240,7 @@ impl<'a> Search<'a> {
             if sum.leaves_idle(pass) {
                 continue;
             }
-            let mut mode = Mode { instead: Some(instead), ..self.mode(pass) };
+            let mut mode = Mode { instead: Some(instead), sequence: Sequence::Execution, ..self.mode(pass) };
             let mut executions = 0;
             let (end, _) = self.pass_of(&mut mode, self.brief(self.model.preemptions, began), |seen| {
                 executions += seen.executions;
@@ -315,7 +325,7 @@ impl<'a> Search<'a> {
         loop {
             match self.search_once(*mode, bounds) {
                 (End::Tried, _) => mode.tried = true,
-                (End::Fenced, _) => mode.fenced = true,
+                (End::Fenced, _) => mode.sequence = Sequence::FenceBefore,
                 ended => return ended,
             }
         }

@@ -106,7 +106,7 @@ pub fn release_sequences() -> [Litmus; 8] {
     ]
 }
 
-pub fn store_buffering() -> [Litmus; 17] {
+pub fn store_buffering() -> [Litmus; 20] {
     const ALL: &str = "00 01 10 11";
     const RULE: &str = "in the order of all SeqCst operations one of the stores comes before both loads";
     let ordered = |name, program| Litmus::new(name, program, "01 10 11").forbidden("00", RULE);
@@ -126,6 +126,9 @@ pub fn store_buffering() -> [Litmus; 17] {
         unordered("SB, one fence only AcqRel", "x=1.rlx; F.sc; y.rlx || y=1.rlx; F.ar; x.rlx"),
         unordered("SB, AcqRel fences", "x=1.rlx; F.ar; y.rlx || y=1.rlx; F.ar; x.rlx"),
         ordered("SB, SeqCst against a fence", "x=1.sc; y.sc || y=1.rlx; F.sc; x.rlx"),
+        unordered("SB, only the load SeqCst, against a fence", "x=1.rlx; y.sc || y=1.rlx; F.sc; x.rlx"),
+        unordered("SB, release store and SeqCst load, against a fence", "x=1.rel; y.sc || y=1.rlx; F.sc; x.acq"),
+        unordered("SB, only the store SeqCst, against a fence", "x=1.sc; y.rlx || y=1.rlx; F.sc; x.rlx"),
         unordered("SB, AcqRel against a fence", "x=1.rel; y.acq || y=1.rlx; F.sc; x.rlx"),
         Litmus::new("SB, SeqCst swaps", "x~1.sc; y.sc || y~1.sc; x.sc", "0001 0100 0101").forbidden("0000", RULE),
         Litmus::new("SB, AcqRel swaps", "x~1.ar; y.acq || y~1.ar; x.acq", "0000 0001 0100 0101"),
