@@ -17,7 +17,7 @@ const READS_PER_WRITE: u64 = 16;
 /// Rounds of [`work`], outside of the lock: about as long as a look at the table.
 const ROUNDS: u64 = 32;
 
-/// So many steps are a box of a trace: some hundred microseconds. A thread that starves has a longer one.
+/// So many steps are a box of a trace: some hundred microseconds. A wait inside of it is too short for a box of its own.
 const SHOWN: u64 = 1 << 12;
 
 /// What the lock guards.

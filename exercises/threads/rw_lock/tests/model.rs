@@ -193,14 +193,14 @@ fn try_write_and_a_writer() {
 /// While a writer waits, a reader that comes now is not let in; and when the writer has gone it is.
 #[test]
 fn a_waiting_writer_stops_new_readers() {
-    Model::new().must_reach(&["the writer has not come", "the writer waits"]).check(|| {
+    Model::new().must_reach(&["the writer has not come", "a writer waits and stops a new reader"]).check(|| {
         let lock = Arc::new(RwLock::new((0, 0)));
         let mine = lock.read();
         let writer = thread::spawn({
             let lock = lock.clone();
             move || step(&mut lock.write())
         });
-        reach(if lock.try_read().is_some() { "the writer has not come" } else { "the writer waits" });
+        reach(if lock.try_read().is_some() { "the writer has not come" } else { "a writer waits and stops a new reader" });
         assert_eq!(whole(&mine), 0, "the value has changed in the hands of a reader");
         drop(mine);
         writer.join().unwrap();
@@ -211,7 +211,7 @@ fn a_waiting_writer_stops_new_readers() {
 /// A reader that comes while a writer waits for another reader comes after the writer.
 #[test]
 fn nobody_overtakes_a_waiting_writer() {
-    of_three_threads().must_reach(&["the writer waits"]).check(|| {
+    of_three_threads().must_reach(&["a writer waits and stops a new reader"]).check(|| {
         let lock = Arc::new(RwLock::new((0, 0)));
         let mine = lock.read();
         let writer = thread::spawn({
@@ -219,7 +219,7 @@ fn nobody_overtakes_a_waiting_writer() {
             move || step(&mut lock.write())
         });
         if lock.try_read().is_none() {
-            reach("the writer waits");
+            reach("a writer waits and stops a new reader");
             let late = thread::spawn({
                 let lock = lock.clone();
                 move || whole(&lock.read())

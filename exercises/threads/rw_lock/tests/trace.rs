@@ -5,7 +5,10 @@
 
 use std::{
     panic::resume_unwind,
-    sync::mpsc::{RecvTimeoutError, channel},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{RecvTimeoutError, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,7 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The readers that come while the writer waits.
 const LATE: usize = 2;
 
-/// How long they have to overtake the writer. A right lock lets none do so, and takes no longer for it.
+/// How long an early reader stays at least. So there are a few thousand of them at most, however long the writer starves.
+const STAY: Duration = Duration::from_millis(1);
+
+/// How long the late ones have to overtake the writer. A right lock lets none do so, and takes no longer for it.
 const TEMPTATION: Duration = Duration::from_millis(200);
 
 /// One visit of everybody: readers, one after the other; a writer that waits for the last of them; and readers that come while
@@ -45,12 +51,16 @@ fn visit() {
         // Each reader leaves when the next has come: until the writer waits, and no next one is let in.
         let patience = Instant::now();
         while let Some(next) = lock.try_read() {
+            // The span ends before the next begins, else each would stand inside of the one before. The guard goes last.
+            let (guard, span) = reader;
+            drop(span);
             reader = (next, lab::span!("early read"));
+            drop(guard);
             if patience.elapsed() > PATIENCE / 2 {
                 drop(reader);
                 panic!("for {:?} readers have come and gone, always one inside: the writer that waits starves", PATIENCE / 2);
             }
-            thread::yield_now();
+            thread::sleep(STAY);
         }
         for _ in 0..LATE {
             scope.spawn(|| {
@@ -76,6 +86,9 @@ fn visit() {
 
 /// What was recorded of a [`visit`].
 fn recorded() -> Recording {
+    /// There is one recording at a time, and the patience with one does not begin while another is made.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (sender, receiver) = channel();
     let thread = thread::spawn(move || {
         // Nobody listens any more if the time is over.

@@ -98,6 +98,16 @@ fn release_adds_permits() {
 }
 
 #[test]
+fn many_permits_are_released_in_no_time() {
+    or_hangs("release has been told usize::MAX permits, and must not count them one by one, nor ring once for each", || {
+        let semaphore = Semaphore::new(0);
+        semaphore.release(usize::MAX);
+        assert_eq!(semaphore.available(), usize::MAX, "release adds as many as it is told");
+        drop(semaphore.acquire());
+    });
+}
+
+#[test]
 fn acquire_waits_for_a_permit() {
     or_hangs("a permit was given back, and who waits for it sleeps on", || {
         let semaphore = Semaphore::new(1);
@@ -160,7 +170,9 @@ fn a_panic_gives_the_permit_back() {
 #[test]
 fn a_release_that_panics_changes_nothing() {
     or_hangs("a release has panicked, and the semaphore is of no use any more", || {
-        let semaphore = Semaphore::new(1);
+        let semaphore = Semaphore::new(0);
+        semaphore.release(1);
+        assert_eq!(semaphore.available(), 1, "release adds as many as it is told");
         let outcome = catch_unwind(AssertUnwindSafe(|| semaphore.release(usize::MAX)));
         assert!(outcome.is_err(), "there are {} + 1 permits, and release should have panicked", usize::MAX);
         let Ok(permits) = catch_unwind(AssertUnwindSafe(|| semaphore.available())) else {

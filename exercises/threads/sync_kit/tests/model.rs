@@ -1,5 +1,7 @@
 //! The three tools in every order of their steps, and with wake-ups that nobody has caused.
 
+use std::array::from_fn;
+
 use lab::{
     cell::UnsafeCell,
     model::{Model, reach},
@@ -69,7 +71,7 @@ fn one_permit_is_a_lock() {
     });
 }
 
-/// Three threads and one permit: one that comes by the way may overtake one that has been woken, and must not take its
+/// One permit for two threads: one that comes by the way may overtake one that has been woken, and must not take its
 /// permit twice.
 #[test]
 fn overtaking() {
@@ -279,7 +281,7 @@ unsafe impl Sync for Meeting {}
 
 impl Meeting {
     fn new() -> Arc<Self> {
-        Arc::new(Self { barrier: Barrier::new(2), numbers: [(); 2].map(|()| [0; 2].map(UnsafeCell::new)) })
+        Arc::new(Self { barrier: Barrier::new(2), numbers: from_fn(|_| from_fn(|_| UnsafeCell::new(0))) })
     }
 
     /// What thread `me` does in one round: write, meet, and read. Returns whether it was the leader.
