@@ -28,7 +28,9 @@ impl<S: Specification> fmt::Display for Unexplained<S> {
         self.table(out)?;
         let (before, beside) = self.around();
         if !beside.is_empty() {
-            write!(out, "\nIt overlapped {}.", listed(&beside))?;
+            // Under weak memory the table may show them one after the other.
+            let how = if self.weak { "Nothing orders it with" } else { "It overlapped" };
+            write!(out, "\n{how} {}.", listed(&beside))?;
         }
         if !before.is_empty() {
             write!(out, "\nIt came after {}.", listed(&before))?;
@@ -72,6 +74,9 @@ impl<S: Specification> Unexplained<S> {
         }
         events.sort_by_key(|(moment, _)| *moment);
         let head: String = (0..threads).map(|thread| format!("{:<column$}", format!("T{thread}"))).collect();
+        if self.weak {
+            writeln!(out, "(drawn in the order of execution)")?;
+        }
         writeln!(out, "event  {}", head.trim_end())?;
         let hidden = events.len().saturating_sub(ROWS);
         if hidden > 0 {

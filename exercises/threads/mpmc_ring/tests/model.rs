@@ -94,7 +94,7 @@ fn two_pop() {
         let recorded = Arc::new(Recorded::new(2));
         recorded.push(1);
         recorded.push(2);
-        let other = beside(&recorded, Recorded::pop);
+        let other = beside(&recorded, |recorded| recorded.pop());
         let mine = recorded.pop();
         match (mine, other.join().unwrap()) {
             (Popped(1), Popped(2)) => reach("main first"),
@@ -192,7 +192,7 @@ fn asleep_for_laps() {
 fn a_pop_asleep_for_laps() {
     Model::new().preemptions(2).must_reach(&["1", "2", "nothing"]).check(|| {
         let recorded = Arc::new(Recorded::new(1));
-        let other = beside(&recorded, Recorded::pop);
+        let other = beside(&recorded, |recorded| recorded.pop());
         recorded.push(1);
         recorded.pop();
         recorded.push(2);
@@ -250,7 +250,7 @@ fn three_threads() {
     Model::new().preemptions(2).must_reach(&["all"]).check(|| {
         let recorded = Arc::new(Recorded::new(1));
         let pusher = beside(&recorded, |recorded| recorded.push(1));
-        let popper = beside(&recorded, Recorded::pop);
+        let popper = beside(&recorded, |recorded| recorded.pop());
         recorded.close();
         let pushed = pusher.join().unwrap();
         let popped = popper.join().unwrap();

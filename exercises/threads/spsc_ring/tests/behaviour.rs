@@ -7,6 +7,7 @@
 mod common;
 
 use std::{
+    any::TypeId,
     cell::Cell,
     panic::catch_unwind,
     rc::Rc,
@@ -242,6 +243,16 @@ fn two_threads_pass_every_message_on<S: Stage>() {
             assert_eq!(next(&mut consumer), None, "more has come than was pushed");
         });
     }
+}
+
+/// An alias passes all that stage 1 passes, and is not what is asked for.
+#[test]
+fn stage_2_is_a_ring_of_its_own() {
+    use spsc_ring::{s1_right, s2_fast};
+    let producers = [TypeId::of::<s1_right::Producer<u8>>(), TypeId::of::<s2_fast::Producer<u8>>()];
+    let consumers = [TypeId::of::<s1_right::Consumer<u8>>(), TypeId::of::<s2_fast::Consumer<u8>>()];
+    let own = producers[0] != producers[1] && consumers[0] != consumers[1];
+    assert!(own, "stage 2 is still stage 1: when that is right, go on with step 5 in src/s2_fast.rs");
 }
 
 /// Whether a type is `Send`, decided without failing to compile.
