@@ -26,7 +26,7 @@ use lab::{
     hint,
     sync::atomic::{
         AtomicU64,
-        Ordering::{Acquire, Relaxed, Release, SeqCst},
+        Ordering::{Acquire, Release, SeqCst},
     },
     thread,
 };
@@ -117,7 +117,9 @@ impl<T> MpmcRing<T> {
     /// [`PushError::Closed`] if it is closed.
     pub fn push(&self, element: T) -> Result<(), PushError<T>> {
         let mut patience = Patience::default();
-        let mut tail = self.tail.0.load(Relaxed);
+        // Acquire, wherever it is read, matches the SeqCst of the exchange that wrote it: whoever moved `tail` so far knew of the
+        // pops that made room for that. Were they news to us, `head` below could be of yesterday, and the queue not full.
+        let mut tail = self.tail.0.load(Acquire);
         loop {
             if tail & CLOSED != 0 {
                 return Err(PushError::Closed(element));
@@ -127,7 +129,7 @@ impl<T> MpmcRing<T> {
             let sequence = slot.sequence.load(Acquire);
             if sequence == vacant(tail) {
                 // The number is mine if nobody else has taken it, and if nobody has closed the queue. SeqCst: see `pop`.
-                match self.tail.0.compare_exchange(tail, tail + 1, SeqCst, Relaxed) {
+                match self.tail.0.compare_exchange(tail, tail + 1, SeqCst, Acquire) {
                     Ok(_) => {
                         // SAFETY: push number `tail` is this one alone, and the slot waits for it: nobody else touches it.
                         slot.element.with_mut(|place| unsafe { (*place).write(element) });
@@ -145,7 +147,7 @@ impl<T> MpmcRing<T> {
             }
             // The pop of a lap ago has begun, and is not done; or `tail` is of yesterday.
             patience.wait();
-            tail = self.tail.0.load(Relaxed);
+            tail = self.tail.0.load(Acquire);
         }
     }
 
@@ -157,7 +159,8 @@ impl<T> MpmcRing<T> {
     /// the queue was closed.
     pub fn pop(&self) -> Result<T, PopError> {
         let mut patience = Patience::default();
-        let mut head = self.head.0.load(Relaxed);
+        // Acquire, wherever it is read, as in `push`: whoever moved `head` so far knew of the pushes before that.
+        let mut head = self.head.0.load(Acquire);
         loop {
             let slot = self.slot(head);
             // Acquire matches the Release of the push that has filled the slot.
@@ -166,7 +169,7 @@ impl<T> MpmcRing<T> {
                 // SeqCst, like the one in `push` and the two loads that say "full" and "empty". Each of two threads may move
                 // its own number and then look at the other's: weaker orderings let both look at what was before, and no
                 // order of the four explains that (store buffering).
-                match self.head.0.compare_exchange(head, head + 1, SeqCst, Relaxed) {
+                match self.head.0.compare_exchange(head, head + 1, SeqCst, Acquire) {
                     Ok(_) => {
                         // SAFETY: pop number `head` is this one alone, and the slot holds the element of push number `head`.
                         let element = slot.element.with(|place| unsafe { (*place).assume_init_read() });
@@ -186,7 +189,7 @@ impl<T> MpmcRing<T> {
             }
             // Push number `head` has begun, and is not done; or `head` is of yesterday.
             patience.wait();
-            head = self.head.0.load(Relaxed);
+            head = self.head.0.load(Acquire);
         }
     }
 
