@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     build::{Package, Part, build_all},
     catalog::{Catalog, Exercise, fingerprint},
-    check::{Candidate, Checker, Purpose, Wanted, part_of},
+    check::{Candidate, Checker, Purpose, Wanted, part_of, side_by_side},
     planted::{Fate, read_all},
     results::{CaseResult, CheckResult, Subject, Verdict},
     screen::seconds,
@@ -96,7 +96,7 @@ fn claim_all(
 }
 
 /// Makes the checks: all tests side by side, for they take no more than a core each and were written to hold on a busy machine;
-/// then what is counted; and what is timed at the end, alone. What is made when it breaks off is in `results`.
+/// then what is counted, which is the same on a busy machine; and what is timed at the end, alone. What is made when it breaks off is in `results`.
 fn make(
     checker: &Checker<'_>,
     wanted: &[Wanted<'_>],
@@ -109,11 +109,18 @@ fn make(
     for (index, result) in tests.iter().zip(checker.all_tests(&of_tests)?) {
         results[*index] = Some(result);
     }
-    for check in MEASURED {
-        for (index, wanted) in wanted.iter().enumerate().filter(|(_, wanted)| wanted.check == check) {
-            step(Some(index), check);
-            results[index] = Some(checker.one(wanted.candidate, check, wanted.case)?);
-        }
+    let of = |check: &str| (0..wanted.len()).filter(|index| wanted[*index].check == check).collect::<Vec<_>>();
+    let counted = of("span");
+    if !counted.is_empty() {
+        step(None, &format!("counts {}", count_of(counted.len(), "span")));
+    }
+    let made = side_by_side(&counted, |index| checker.one(wanted[*index].candidate, "span", None));
+    for (index, result) in counted.iter().zip(made) {
+        results[*index] = Some(result?);
+    }
+    for index in of("speed") {
+        step(Some(index), "speed");
+        results[index] = Some(checker.one(wanted[index].candidate, "speed", None)?);
     }
     Ok(())
 }
@@ -121,7 +128,7 @@ fn make(
 /// What is built, in this order.
 const PARTS: [Part; 4] = [Part::Tests("behaviour"), Part::Tests("trace"), Part::Model, Part::Workload];
 
-/// The checks that are one measurement, each made alone.
+/// The checks that are one measurement.
 const MEASURED: [&str; 2] = ["span", "speed"];
 
 /// One piece of code of which something is claimed.
