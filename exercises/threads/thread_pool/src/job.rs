@@ -9,6 +9,7 @@ use lab::{
     panic::catch_unwind,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread::{self, Thread},
+    tracked::Tracked,
 };
 
 use crate::{Worker, sleep::Sleep};
@@ -77,13 +78,14 @@ pub(crate) enum Waiter {
 #[derive(Debug)]
 pub(crate) struct Latch {
     done: AtomicBool,
-    waiter: Waiter,
+    /// A model watches it: to look at it when the latch is set is to look into a frame that may be gone.
+    waiter: Tracked<Waiter>,
 }
 
 impl Latch {
     #[inline]
     pub(crate) fn new(waiter: Waiter) -> Self {
-        Self { done: AtomicBool::new(false), waiter }
+        Self { done: AtomicBool::new(false), waiter: Tracked::new(waiter) }
     }
 
     /// Whether the job is done; if so, all that it wrote is seen.

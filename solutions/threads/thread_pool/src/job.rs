@@ -10,6 +10,7 @@ use lab::{
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
     thread::{self, Thread},
+    tracked::Tracked,
 };
 
 use crate::{Worker, sleep::Sleep};
@@ -78,13 +79,14 @@ pub(crate) enum Waiter {
 #[derive(Debug)]
 pub(crate) struct Latch {
     done: AtomicBool,
-    waiter: Waiter,
+    /// A model watches it: to look at it when the latch is set is to look into a frame that may be gone.
+    waiter: Tracked<Waiter>,
 }
 
 impl Latch {
     #[inline]
     pub(crate) fn new(waiter: Waiter) -> Self {
-        Self { done: AtomicBool::new(false), waiter }
+        Self { done: AtomicBool::new(false), waiter: Tracked::new(waiter) }
     }
 
     /// Whether the job is done; if so, all that it wrote is seen.
@@ -103,7 +105,7 @@ impl Latch {
     /// The latch must live until it is set; `sleep` is that of the pool whose worker waits.
     pub(crate) unsafe fn set(latch: *const Self, sleep: &Sleep) {
         // SAFETY: it is not set yet, so it is there.
-        let waiter = unsafe { (*latch).waiter.clone() };
+        let waiter = unsafe { (*latch).waiter.get().clone() };
         // Release matches the Acquire of `is_set`: the result was written before.
         // SAFETY: the same.
         unsafe { (*latch).done.store(true, Release) };
