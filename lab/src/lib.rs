@@ -8,6 +8,7 @@
 //! | [`par`] | fork and join on rayon, counting work and span when asked |
 //! | [`trace`] | spans: a Chrome trace file, or a recorder in memory to assert on |
 //! | [`tracked`] | a value whose leak, double drop and use after drop fail a model |
+//! | [`marker`] | whether a type may be sent or shared |
 //! | [`history`] | whether what threads saw of an object could have been seen by one thread after the other |
 //! | [`workload`] | one definition of what is run, measured and checked, and the process protocol that serves it |
 //! | [`data`] | seeded inputs |
@@ -29,6 +30,7 @@ pub mod data;
 pub mod evidence;
 pub mod finding;
 pub mod history;
+pub mod marker;
 #[cfg(feature = "model")]
 pub mod model;
 pub mod panic;

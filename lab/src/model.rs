@@ -45,7 +45,7 @@
 //!
 //! - A load never reads from a store that comes later (load buffering), and the stores of an atomic take effect in the order
 //!   in which they are executed. So do most `SeqCst` operations, and a model with `fence(SeqCst)` takes each `SeqCst` access
-//!   for a fence. A read-modify-write reads the newest value even where it fails. An atomic remembers its last seven stores.
+//!   for one with a fence before it, and then for one with a fence after it. A read-modify-write reads the newest value even where it fails. An atomic remembers its last seven stores.
 //!   `lab/src/model/README.md` says how this is known, and lists the outcomes that are missed.
 //! - There is no time. A timed wait gives up in the pass for spurious wake-ups, the first time per thread and line, and in
 //!   every pass when no other thread can run. In that case it knows all that the last thread to stop has done, and of several

@@ -1,7 +1,7 @@
 //! Fork and join on rayon, able to count work and span.
 //!
-//! [`join`], [`scope`], [`for_each`] and [`tabulate`] run on rayon as they are; a pool that is not rayon's forks by [`fork_by`]. Inside [`measure`] they also count what the computation
-//! costs: not in seconds, but in units that the computation declares with [`tick`], or that keys of type [`Counted`] declare
+//! [`join`], [`scope`], [`for_each`] and [`tabulate`] run on rayon as they are; a pool that is not rayon's forks by [`fork_by`].
+//! Inside [`measure`] they also count what the computation costs: not in seconds, but in units that the computation declares with [`tick`], or that keys of type [`Counted`] declare
 //! by themselves. Work, span and forks are then the same on every machine, at every number of threads and under any load,
 //! which is how scalability can be graded on two cores (Cormen et al., *Introduction to Algorithms*, ch. 26; the burden is
 //! that of He, Leiserson and Leiserson, *The Cilkview Scalability Analyzer*, SPAA 2010).

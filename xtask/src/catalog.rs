@@ -224,7 +224,7 @@ impl Catalog {
 
     /// Where the runner keeps what it makes: below cargo's own folder, so that `cargo clean` takes it too.
     pub fn scratch(&self) -> PathBuf {
-        self.target().join("racecourse")
+        self.target.join("racecourse")
     }
 
     /// Whether the learner has changed nothing yet.

@@ -96,15 +96,10 @@ pub enum Purpose {
 }
 
 impl Catalog {
-    /// Where cargo puts what it builds.
-    pub fn target(&self) -> PathBuf {
-        self.target.clone()
-    }
-
     /// The learner's work.
     pub fn yours<'a>(&self, exercise: &'a Exercise) -> Candidate<'a> {
         let folder = self.exercise_folder(exercise);
-        let package = Package::new(self.root.clone(), folder, exercise.name.clone(), self.target());
+        let package = Package::new(self.root.clone(), folder, exercise.name.clone(), self.target.clone());
         Candidate { exercise, subject: Subject::Yours, package }
     }
 
@@ -112,7 +107,7 @@ impl Catalog {
     pub fn reference<'a>(&self, exercise: &'a Exercise) -> Option<Candidate<'a>> {
         let folder = self.solution_folder(exercise);
         let name = format!("{}-solution", exercise.name);
-        let package = Package::new(self.root.clone(), folder, name, self.target());
+        let package = Package::new(self.root.clone(), folder, name, self.target.clone());
         package.folder.join("Cargo.toml").is_file().then_some(Candidate { exercise, subject: Subject::Reference, package })
     }
 }

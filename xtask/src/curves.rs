@@ -397,7 +397,7 @@ pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<Benched> 
     let plan = own.path().join("plan.json");
     let failures = own.path().join("failures.json");
     write_whole(&plan, &serde_json::to_vec(&Plan { series: series.clone(), failures: failures.clone() })?)?;
-    let program = build::bench_program(&catalog.root, &catalog.target())?;
+    let program = build::bench_program(&catalog.root, &catalog.target)?;
     let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.clone().into())];
     let arguments = vec!["--bench".into()];
     let finished = Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT }.finish()?;

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::{
     armed::armed,
-    excuses::{Excuse, MARKER},
+    excuses::Excuse,
     sites::{Unclear, Weakening},
 };
 use crate::{
@@ -309,12 +309,12 @@ impl Trial {
     pub fn advice(&self) -> Option<String> {
         match &self.outcome {
             Outcome::Killed(_) | Outcome::Excused { .. } => None,
-            Outcome::Survived => Some(format!(
-                "no model can tell the weaker ordering: let one tell it (tests/model.rs), write the weaker one, or say above the line why the stronger one stays: `{MARKER}: <reason>`"
-            )),
-            Outcome::Needless { .. } => Some(format!(
-                "delete the excuse; where it is meant for another change of the same line, name that: `{MARKER}, AcqRel -> Acquire: <reason>`"
-            )),
+            Outcome::Survived => Some(
+                "no model can tell the weaker ordering: let one tell it (tests/model.rs), write the weaker one, or say above the line why the stronger one stays: `// weaker is right: <reason>`, or `// no model shows it: <reason>` where it is needed all the same"
+                .to_owned()),
+            Outcome::Needless { .. } => Some(
+                "delete the excuse; where it is meant for another change of the same line, name that, as in `// weaker is right, AcqRel -> Acquire: <reason>`"
+                .to_owned()),
             Outcome::Unproven { why } => Some(why.clone()),
         }
     }

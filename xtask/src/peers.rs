@@ -60,7 +60,7 @@ pub struct Places {
 impl Places {
     /// Those of the course.
     pub fn of(catalog: &Catalog) -> Self {
-        let (workspace, target) = (catalog.root.clone(), catalog.target());
+        let (workspace, target) = (catalog.root.clone(), catalog.target.clone());
         Self { folder: workspace.join("benches").join("peers"), scratch: catalog.scratch(), workspace, target }
     }
 }

@@ -263,7 +263,7 @@ pub struct CheckResult {
     pub max_points: f64,
     /// One sentence: the finding.
     pub summary: String,
-    /// How long it ran, building left out.
+    /// How long it ran, building left out; its tests together, though they run side by side.
     pub seconds: f64,
     /// One for each test; empty for `span` and `speed`, which are one measurement.
     pub cases: Vec<CaseResult>,

@@ -111,7 +111,7 @@ impl<'a> Stage<'a> {
         for (name, content) in sources {
             update(&folder.join(name), content)?;
         }
-        Ok(Package::new(self.root.clone(), folder, exercise.name.clone(), self.catalog.target()))
+        Ok(Package::new(self.root.clone(), folder, exercise.name.clone(), self.catalog.target.clone()))
     }
 
     /// Lays out copies of `exercise` beside each other, each with other sources and a name of its own, so that they can be built
@@ -159,7 +159,7 @@ impl<'a> Stage<'a> {
             update(&folder.join(file), content)?;
         }
         let name = format!("{}{suffix}", exercise.name);
-        Ok(Package { suffix, ..Package::new(self.root.clone(), folder, name, self.catalog.target()) })
+        Ok(Package { suffix, ..Package::new(self.root.clone(), folder, name, self.catalog.target.clone()) })
     }
 }
 

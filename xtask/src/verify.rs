@@ -96,7 +96,8 @@ fn claim_all(
 }
 
 /// Makes the checks: all tests side by side, for they take no more than a core each and were written to hold on a busy machine;
-/// then what is counted, which is the same on a busy machine; and what is timed at the end, alone. What is made when it breaks off is in `results`.
+/// then what is counted, which is the same on a busy machine; and what is timed at the end, alone. What is made when it breaks off
+/// is in `results`.
 fn make(
     checker: &Checker<'_>,
     wanted: &[Wanted<'_>],

@@ -182,18 +182,14 @@ impl<W: Word> Atomic<W> {
     fn look(&self, ordering: Ordering, mode: Mode) -> W::Value {
         let (ordering, sequenced) = of_load(ordering, mode);
         let in_order = sequenced && mode.sequence == Sequence::Execution && self.sequenced.load(Relaxed);
-        let value = sequential(
-            |_| sequenced,
-            sequenced,
-            mode,
-            || match mode.pass {
-                Pass::Interleavings | Pass::Spurious => self.word.probe(ordering),
-                // Not older than what the `SeqCst` access before this one stored or read. That it is the very newest leaves
-                // something out only where a weaker store has followed.
-                Pass::WeakMemory if in_order => self.word.probe(ordering),
-                Pass::WeakMemory => self.word.load(ordering),
-            },
-        );
+        let read = || match mode.pass {
+            Pass::Interleavings | Pass::Spurious => self.word.probe(ordering),
+            // Not older than what the `SeqCst` access before this one stored or read. That it is the very newest leaves
+            // something out only where a weaker store has followed.
+            Pass::WeakMemory if in_order => self.word.probe(ordering),
+            Pass::WeakMemory => self.word.load(ordering),
+        };
+        let value = sequential(|_| sequenced, sequenced, mode, read);
         self.sequence(sequenced);
         value
     }

@@ -148,9 +148,8 @@ impl<'a> Search<'a> {
     /// The searches of one pass, each told to `saw`; the end and the last execution of the last. Under weak memory a model with
     /// `SeqCst` accesses is searched in every [`Sequence`] that is left.
     fn pass_of(&self, mode: &mut Mode, bounds: Bounds, mut saw: impl FnMut(&mut Seen)) -> (End, Seen) {
-        let (end, mut seen) = self.search(mode, bounds);
+        let (mut end, mut seen) = self.search(mode, bounds);
         saw(&mut seen);
-        let (mut end, mut seen) = (end, seen);
         for &sequence in mode.sequence.rest() {
             if mode.pass != Pass::WeakMemory || !seen.sequenced || !matches!(end, End::Finished) {
                 break;

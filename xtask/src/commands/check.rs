@@ -172,12 +172,15 @@ fn points(points: f64) -> String {
 /// Everything passes, as far as it could be measured: what comes next.
 fn done(catalog: &Catalog, exercise: &Exercise, checks: &[&CheckResult]) {
     let name = &exercise.name;
-    let all = checks.iter().all(|check| check.verdict != Verdict::NotMeasurable);
-    let done = if all { "Done." } else { "Everything passes that could be measured." };
+    if checks.iter().any(|check| check.verdict == Verdict::NotMeasurable) {
+        // Not done: where speed is what the exercise is about, nothing may have been done at all.
+        say(format!("Everything passes that could be measured. For the rest, close what else runs: cargo xtask check {name}"));
+        return;
+    }
     if catalog.reference(exercise).is_some() {
-        say(format!("{done} Compare with solutions/{}/NOTES.md, then go on: cargo xtask", exercise.path()));
+        say(format!("Done. Compare with solutions/{}/NOTES.md, then go on: cargo xtask", exercise.path()));
     } else {
-        say(format!("{done} Go on: cargo xtask"));
+        say("Done. Go on: cargo xtask");
     }
     say(format!("See how it runs: cargo xtask trace {name}, cargo xtask bench {name}"));
 }

@@ -204,7 +204,7 @@ fn noise(catalog: &Catalog, tally: &mut Tally) -> Result<()> {
 fn run(catalog: &Catalog, tally: &mut Tally, name: &str, arguments: &[&str]) {
     say(bold(format!("\n{name}: cargo {}", arguments.join(" "))));
     let started = Instant::now();
-    let mut command = build::cargo(&catalog.root, &catalog.target());
+    let mut command = build::cargo(&catalog.root, &catalog.target);
     command.args(arguments);
     let (mut tests, mut broken, mut ignored) = (0, 0, 0);
     let ended = each_line(&mut command, build::LIMIT, |line| {

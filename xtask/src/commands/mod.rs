@@ -101,7 +101,8 @@ enum Command {
         /// The exercises; without any, all.
         exercises: Vec<String>,
         /// Prove their memory orderings instead: each one of a reference or a variant is weakened by a step, and the model
-        /// check must catch that, or a comment there say why the weaker one is right: `// weaker is right: <reason>`.
+        /// check must catch that, or a comment there say why the stronger one stays: `// weaker is right: <reason>`, or
+        /// `// no model shows it: <reason>` where it is needed all the same.
         #[arg(long)]
         orderings: bool,
     },

@@ -1,18 +1,20 @@
-//! The written reasons why a weaker ordering would do.
+//! The written reasons why an ordering stays that no model misses.
 //!
 //! An excuse is a comment on the line of the ordering or of its call, or right above one of them:
 //!
 //! ```text
 //! // weaker is right: nobody reads the counter before all have been joined.
 //! // weaker is right, failure Acquire -> Relaxed: what a failed exchange has read is not used.
+//! // no model shows it: none knows a load that reads from a later store.
 //! ```
 //!
-//! The first is for every weakening there, the second for the one that it names, as the table of the proof does.
+//! The first is for every weakening there, the second for the one that it names, as the table of the proof does. The third, which
+//! can name one too, is for what is needed in a way that no model sees.
 
 use super::sites::{Unclear, Weakening};
 
 /// How an excuse begins.
-pub const MARKER: &str = "// weaker is right";
+const MARKERS: [&str; 2] = ["// weaker is right", "// no model shows it"];
 
 /// A written reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +43,14 @@ pub fn read(text: &str, weakenings: &[Weakening]) -> (Vec<Excuse>, Vec<Unclear>)
     let mut excuses = Vec::new();
     let mut unclear = Vec::new();
     for (index, line) in lines.iter().enumerate() {
-        let Some((code, comment)) = line.split_once(MARKER) else { continue };
+        let Some((marker, (code, comment))) = MARKERS.iter().find_map(|marker| Some((marker, line.split_once(marker)?))) else {
+            continue;
+        };
         let excuse = excuse_at(&lines, index, code, comment);
         match excuse {
             None => unclear.push(Unclear {
                 line: index + 1,
-                why: format!("an excuse without a reason; write `{MARKER}: <reason>`, or name the one change: `{MARKER}, AcqRel -> Acquire: <reason>`"),
+                why: format!("an excuse without a reason; write `{marker}: <reason>`, or name the one change: `{marker}, AcqRel -> Acquire: <reason>`"),
             }),
             Some(excuse) if !weakenings.iter().any(|weakening| excuse.covers(weakening)) => {
                 let why = "an excuse for nothing: no ordering that could be weakened so stands on the line below it; delete it, or move it there";
@@ -69,7 +73,10 @@ fn excuse_at(lines: &[&str], index: usize, code: &str, comment: &str) -> Option<
     let below = if code.trim().is_empty() { &lines[index + 1..] } else { &[] };
     let comments = below.iter().map_while(|line| line.trim().strip_prefix("//")).collect::<Vec<_>>();
     let target = if code.trim().is_empty() { index + 2 + comments.len() } else { index + 1 };
-    let rest = comments.iter().take_while(|line| !format!("//{line}").starts_with(MARKER)).map(|line| line.trim());
+    let rest = comments
+        .iter()
+        .take_while(|line| !MARKERS.iter().any(|marker| format!("//{line}").starts_with(marker)))
+        .map(|line| line.trim());
     let reason = std::iter::once(reason.trim()).chain(rest).collect::<Vec<_>>().join(" ");
     (!reason.trim().is_empty()).then_some(Excuse { line: index + 1, target, change, reason })
 }
@@ -99,6 +106,14 @@ mod tests {
         assert_eq!(excused("// weaker is right: it is joined.\na.load(Acquire);"), (vec![acquire.clone()], vec![]));
         assert_eq!(excused("a.load(Acquire); // weaker is right: it is joined."), (vec![acquire.clone()], vec![]));
         assert_eq!(excused("// Before.\n// weaker is right: it\n// is joined.\na.load(Acquire);"), (vec![acquire], vec![]));
+    }
+
+    #[test]
+    fn what_is_needed_and_not_seen_is_excused_in_words_of_its_own() {
+        let body = "// no model shows it, AcqRel -> Acquire: one.\n// weaker is right: two.\na.swap(1, AcqRel);";
+        let both = vec![pair("AcqRel -> Acquire", "one."), pair("AcqRel -> Release", "two.")];
+        assert_eq!(excused(body), (both, vec![]));
+        assert_eq!(excused("// no model shows it\na.load(Acquire);"), (vec![], vec![2]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod queue;
 use std::{cell::Cell, collections::HashSet, rc::Rc, sync::mpsc, time::Duration};
 
 use lab::{
+    is,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -250,23 +251,6 @@ fn what_threads_see_can_be_explained() {
         });
         recorded.assert_linearizable();
     }
-}
-
-/// Whether a type is `Send`, or `Sync`, decided without failing to compile.
-macro_rules! is {
-    ($marker:ident: $type:ty) => {{
-        trait Otherwise {
-            const IS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $marker> Probe<T> {
-            const IS: bool = true;
-        }
-        // Both are used, whatever the type is.
-        assert!(<Probe<u32>>::IS && !<str as Otherwise>::IS);
-        <Probe<$type>>::IS
-    }};
 }
 
 #[test]

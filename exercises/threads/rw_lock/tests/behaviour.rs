@@ -12,6 +12,7 @@ use std::{
 };
 
 use lab::{
+    is,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -228,23 +229,6 @@ fn a_panic_frees_the_lock() {
             );
         }
     });
-}
-
-/// Whether a type is `Send`, or `Sync`, decided without failing to compile.
-macro_rules! is {
-    ($marker:ident: $type:ty) => {{
-        trait Otherwise {
-            const IS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $marker> Probe<T> {
-            const IS: bool = true;
-        }
-        // Both are used, whatever the type is.
-        assert!(<Probe<u32>>::IS && !<str as Otherwise>::IS);
-        <Probe<$type>>::IS
-    }};
 }
 
 #[test]

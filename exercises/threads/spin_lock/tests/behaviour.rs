@@ -10,6 +10,7 @@ use std::{
 };
 
 use lab::{
+    is,
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
 };
@@ -93,23 +94,6 @@ fn a_panic_of_the_holder_frees_the_lock() {
     }));
     assert!(outcome.is_err());
     assert!(lock.try_lock().is_some(), "the lock is held by a thread that has panicked");
-}
-
-/// Whether a type is `Send`, or `Sync`, decided without failing to compile.
-macro_rules! is {
-    ($marker:ident: $type:ty) => {{
-        trait Otherwise {
-            const IS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $marker> Probe<T> {
-            const IS: bool = true;
-        }
-        // Both are used, whatever the type is.
-        assert!(<Probe<u32>>::IS && !<str as Otherwise>::IS);
-        <Probe<$type>>::IS
-    }};
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lab::is;
 use thread_pool::{Pool, Worker};
 
 /// Runs a test on a thread of its own, so that a pool that hangs becomes a sentence.
@@ -215,6 +216,7 @@ fn both_sides_panic() {
                     },
                     |_| {
                         meet(&met, 2);
+                        // Long enough for a caller that does not wait to be seen; one that does may be as late as it likes.
                         thread::sleep(Duration::from_millis(50));
                         ended.store(1, SeqCst);
                         panic_with(6)
@@ -442,23 +444,6 @@ fn map_reduce_does_a_piece_on_one_thread() {
         assert_eq!(forks(16), 3, "four pieces of 16 are three forks");
         assert_eq!(forks(1), 63, "64 items are 63 forks");
     });
-}
-
-/// Whether a type is `Send`, or `Sync`, decided without failing to compile.
-macro_rules! is {
-    ($marker:ident: $type:ty) => {{
-        trait Otherwise {
-            const IS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $marker> Probe<T> {
-            const IS: bool = true;
-        }
-        // Both are used, whatever the type is.
-        assert!(<Probe<u32>>::IS && !<str as Otherwise>::IS);
-        <Probe<$type>>::IS
-    }};
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::{cell::Cell, ptr::NonNull, rc::Rc};
 
 use lab::{
+    is,
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
     thread,
 };
@@ -255,23 +256,6 @@ fn collector_frees_its_garbage_when_it_is_dropped() {
     drop(participant);
     drop(collector);
     assert_eq!(drops.load(SeqCst), 3, "each node is freed once, at the latest with the collector");
-}
-
-/// Whether a type is `Send`, or `Sync`, decided without failing to compile.
-macro_rules! is {
-    ($marker:ident: $type:ty) => {{
-        trait Otherwise {
-            const IS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $marker> Probe<T> {
-            const IS: bool = true;
-        }
-        // Both are used, whatever the type is.
-        assert!(<Probe<u32>>::IS && !<str as Otherwise>::IS);
-        <Probe<$type>>::IS
-    }};
 }
 
 #[test]

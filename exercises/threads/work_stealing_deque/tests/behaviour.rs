@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::Kept;
-use lab::{sync::Arc, thread};
+use lab::{is, sync::Arc, thread};
 use work_stealing_deque::{Steal, Stealer, Worker};
 
 fn deque<T>(capacity: usize) -> (Kept<Worker<T>>, Stealer<T>) {
@@ -185,23 +185,6 @@ fn nothing_is_lost_and_nothing_doubled() {
         // SAFETY: `keep` has leaked it, and it is here once.
         drop(unsafe { Box::from_raw(number) });
     }
-}
-
-/// Whether a type is `Send`, or `Sync`, decided without failing to compile.
-macro_rules! is {
-    ($marker:ident: $type:ty) => {{
-        trait Otherwise {
-            const IS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $marker> Probe<T> {
-            const IS: bool = true;
-        }
-        // Both are used, whatever the type is.
-        assert!(<Probe<u32>>::IS && !<str as Otherwise>::IS);
-        <Probe<$type>>::IS
-    }};
 }
 
 #[test]

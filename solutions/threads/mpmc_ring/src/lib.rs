@@ -147,7 +147,7 @@ impl<T> MpmcRing<T> {
             }
             // The pop of a lap ago has begun, and is not done; or `tail` is of yesterday.
             patience.wait();
-            // weaker is right: for the models, in none of which the number has moved on meanwhile. The reason is the one above.
+            // no model shows it: in none of them has the number moved on meanwhile. The reason is the one above.
             tail = self.tail.0.load(Acquire);
         }
     }
@@ -190,7 +190,7 @@ impl<T> MpmcRing<T> {
             }
             // Push number `head` has begun, and is not done; or `head` is of yesterday.
             patience.wait();
-            // weaker is right: for the models, in none of which the number has moved on meanwhile. The reason is the one above.
+            // no model shows it: in none of them has the number moved on meanwhile. The reason is the one above.
             head = self.head.0.load(Acquire);
         }
     }

@@ -116,7 +116,7 @@ impl<T> Arc<T> {
         let alone = block.strong.load(Acquire) == 1;
         // Release matches the Acquire of `downgrade`: a thread that makes its `Weak` after this store, and then drops its `Arc`,
         // cannot have changed what the load before it has read.
-        // weaker is right: but only in a model, where no load reads a store that comes after it. C11 lets it, so this stays.
+        // no model shows it: there no load reads a store that comes after it. C11 lets it, so this stays.
         block.weak.store(1, Release);
         // SAFETY: there is no other reference; none can be made but through `this`, which the result borrows uniquely.
         alone.then(|| block.value.with_mut(|value| unsafe { &mut **value }))
@@ -162,7 +162,7 @@ impl<T> Arc<T> {
             }
             check(count);
             // Acquire matches the Release with which `get_mut` unlocks; it says why.
-            // weaker is right: but only in a model, where no load reads a store that comes after it. C11 lets it, so this stays.
+            // no model shows it: there no load reads a store that comes after it. C11 lets it, so this stays.
             match weak.compare_exchange_weak(count, count + 1, Acquire, Relaxed) {
                 Ok(_) => return Weak { block: this.block },
                 Err(newer) => count = newer,

@@ -132,7 +132,7 @@ impl<T> Worker<T> {
         // Relaxed: nobody else writes it.
         let bottom = shared.bottom.load(Relaxed);
         // Acquire matches the Release of `steal`: whoever has taken the element that lived in our slot has read it before.
-        // weaker is right: for a model only, which knows no load that reads from a later store. In C11 it is wrong; NOTES.md.
+        // no model shows it: none knows a load that reads from a later store. In C11 the weaker one is wrong; NOTES.md.
         let top = shared.top.load(Acquire);
         let mut buffer = self.buffer();
         if bottom - top >= buffer.capacity() as isize {
@@ -214,7 +214,7 @@ impl<T> Stealer<T> {
         // Read first, then take: once `top` has moved on, the owner may write to the slot.
         let pointer = buffer.slot(top).load(Relaxed);
         // Release matches the Acquire of `push`.
-        // weaker is right: for a model only, which knows no load that reads from a later store. In C11 it is wrong; NOTES.md.
+        // no model shows it: none knows a load that reads from a later store. In C11 the weaker one is wrong; NOTES.md.
         if shared.top.compare_exchange(top, top + 1, Release, Relaxed).is_err() {
             return Steal::Retry;
         }
