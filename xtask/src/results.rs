@@ -134,6 +134,9 @@ pub struct SweepResult {
     pub size_unit: String,
     /// Threads of every run.
     pub threads: usize,
+    /// The peer that the exercise's programs are held against; absent where the workload names none.
+    #[serde(default)]
+    pub against: Option<String>,
     /// One for each contender: `reference`, `yours`, or a peer's name; by rising values.
     pub contenders: BTreeMap<String, Vec<SweptPoint>>,
 }

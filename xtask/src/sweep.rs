@@ -95,10 +95,11 @@ impl Field<'_> {
         }
         let timed = who.iter().zip(measured).filter(|((name, ..), _)| !failures.iter().any(|failure| failure.contender == *name));
         let contenders = timed.map(|((name, ..), points)| ((*name).to_owned(), points)).collect();
+        let against = sweep.contenders.iter().find(|name| *name != "submission").cloned();
         let Sweep { parameter, unit, .. } = sweep;
         let size_unit = judge.spec.size_unit.clone();
         judge.quit()?;
-        Ok(Some((SweepResult { parameter, unit, size_unit, threads, contenders }, failures)))
+        Ok(Some((SweepResult { parameter, unit, size_unit, threads, against, contenders }, failures)))
     }
 
     fn setup(&self, value: &Swept, threads: usize) -> Setup {

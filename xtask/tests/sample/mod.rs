@@ -291,6 +291,7 @@ fn spin_lock(cores: usize) -> ExerciseResult {
             unit: "bytes".into(),
             size_unit: "lock acquisitions".into(),
             threads: 2,
+            against: Some("parking_lot".into()),
             contenders: BTreeMap::from([("reference".into(), swept(0.0513)), ("parking_lot".into(), swept(0.0417))]),
         }),
         memory: vec![
