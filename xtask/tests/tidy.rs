@@ -141,7 +141,7 @@ const ROWS: &[Row] = &[
     ("exercises/threads/doubling/Cargo.toml", Replace("\"numbers\"", "\"a | b\""), "Cargo.toml", "topic holds a `|`"),
     ("exercises/threads/doubling/Cargo.toml", Replace("tests = 20", "tests = 0.0"), "Cargo.toml", "a limit of 0 s"),
     ("exercises/threads/doubling/Cargo.toml", Replace("tests = 20", "span = 20"), "Cargo.toml", "limits span, which is not made"),
-    ("exercises/threads/doubling/Cargo.toml", Replace("full_at = 1.5", "full_at = 3.0"), "Cargo.toml", "speed: full points"),
+    ("exercises/threads/doubling/Cargo.toml", Replace("full_at = 1.5", "full_at = 3.0"), "Cargo.toml", "speed: full points must"),
     ("exercises/threads/doubling/Cargo.toml", Replace("[\"tests\", \"model\"]", "[]"), "Cargo.toml", "its starter fails nothing"),
     (
         "exercises/threads/doubling/Cargo.toml",
@@ -159,6 +159,7 @@ const ROWS: &[Row] = &[
     ("exercises/threads/doubling/hints.md", Delete, "hints.md", "it is missing"),
     ("exercises/threads/doubling/workload.rs", Delete, "workload.rs", "it is missing"),
     ("exercises/threads/doubling/src/lib.rs", Replace("step 1", "step 2"), "Cargo.toml", "fingerprint"),
+    ("exercises/threads/doubling/src/given.rs", Write("//! Given.\n"), "Cargo.toml", "`files` does not name src/given.rs"),
     ("solutions/threads/doubling/NOTES.md", Delete, "NOTES.md", "it is missing"),
     ("solutions/threads/doubling/src/lib.rs", Delete, "src/lib.rs", "it is missing; write the reference"),
     ("solutions/threads/doubling/Cargo.toml", Delete, "Cargo.toml", "it is missing; cargo xtask tidy --fix"),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use toml_edit::DocumentMut;
 
 use super::{Finder, read};
-use crate::catalog::{CHECKS, Catalog, Exercise, fingerprint};
+use crate::catalog::{Catalog, Exercise, fingerprint};
 
 /// How an exercise can be meant.
 const KINDS: [&str; 5] = ["implement", "fix", "optimise", "write-tests", "investigate"];
@@ -86,12 +86,12 @@ fn thresholds(finder: &mut Finder, exercise: &Exercise) {
     if let Some(pace) = &exercise.about.speed
         && !(0.0 < pace.full_at && pace.full_at < pace.zero_at)
     {
-        finder.add(FILE, "speed: full points come at a smaller ratio than none", "write full_at < zero_at");
+        finder.add(FILE, "speed: full points must come at a smaller ratio than none, and do not", "write full_at < zero_at");
     }
     if let Some(span) = &exercise.about.span
         && !(0.0 <= span.zero_at && span.zero_at < span.full_at)
     {
-        finder.add(FILE, "span: full points come at a larger parallelism than none", "write full_at > zero_at");
+        finder.add(FILE, "span: full points must come at a larger parallelism than none, and do not", "write full_at > zero_at");
     }
 }
 
@@ -137,7 +137,7 @@ fn targets(finder: &mut Finder, catalog: &Catalog, exercise: &Exercise) -> Resul
     }
     let features = manifest.get("features").and_then(toml_edit::Item::as_table_like);
     let has = |feature: &str| features.is_some_and(|features| features.contains_key(feature));
-    let model = exercise.about.points.contains_key(CHECKS[1]);
+    let model = exercise.about.points.contains_key("model");
     for (feature, wanted, line) in [("workload", true, "workload = []"), ("model", model, "model = [\"lab/model\"]")] {
         if wanted && !has(feature) {
             finder.add(FILE, format!("it has no feature {feature}"), format!("add `{line}` to [features]"));
