@@ -437,7 +437,27 @@ pub fn part_of(check: &str) -> Part {
 /// The result with its points; until here they are the share that was reached.
 fn worth(exercise: &Exercise, result: CheckResult) -> CheckResult {
     let max_points = exercise.about.points.get(&result.check).copied().unwrap_or_default();
-    CheckResult { points: (result.points * max_points * 100.0).round() / 100.0, max_points, ..result }
+    let mut result = CheckResult { points: (result.points * max_points * 100.0).round() / 100.0, max_points, ..result };
+    if ["tests", "model", "trace"].contains(&result.check.as_str()) {
+        share_out(&mut result.cases, max_points, &exercise.about.starter.passes);
+    }
+    result
+}
+
+/// Gives each case its share of the check's points, which all together are what the check has. A test that the starter passes
+/// already is worth nothing, and takes what a test is worth where it is broken: from those that pass, as far as these go.
+fn share_out(cases: &mut [CaseResult], max_points: f64, given: &[String]) {
+    let is_given = |case: &CaseResult| given.contains(&case.name);
+    let earned = cases.iter().filter(|case| !is_given(case)).count();
+    let worth = max_points / earned.max(1) as f64;
+    let mut to_take = cases.iter().filter(|case| is_given(case) && case.verdict != Verdict::Pass).count();
+    for case in cases.iter_mut().rev() {
+        let passes = case.verdict == Verdict::Pass && !is_given(case);
+        let taken = passes && to_take > 0;
+        to_take -= usize::from(taken);
+        let reached = if passes && !taken { worth } else { 0.0 };
+        case.points = Some([reached, if is_given(case) { 0.0 } else { worth }]);
+    }
 }
 
 /// What the tests of a check come to.
@@ -474,7 +494,7 @@ fn lints(candidate: &Candidate<'_>) -> Result<CheckResult> {
     }
     let NotBuilt { words, verdict } = NotBuilt::of(&built);
     let summary = if verdict == Verdict::Fail { "clippy has advice" } else { "clippy could not look at it" };
-    let case = CaseResult { name: "clippy".into(), verdict, seconds: 0.0, message: Some(words), records: Vec::new() };
+    let case = CaseResult::new("clippy", verdict, Some(words));
     Ok(CheckResult { cases: vec![case], ..ended("lints", verdict, summary.into()) })
 }
 
@@ -521,7 +541,7 @@ fn ended(check: &str, verdict: Verdict, summary: String) -> CheckResult {
 
 fn not_compiled(check: &str, why: NotBuilt) -> CheckResult {
     let (verdict, summary) = (why.verdict, why.summary().to_owned());
-    let case = CaseResult { name: "compiles".into(), verdict, seconds: 0.0, message: Some(why.words), records: Vec::new() };
+    let case = CaseResult::new("compiles", verdict, Some(why.words));
     CheckResult { cases: vec![case], ..ended(check, verdict, summary) }
 }
 
@@ -536,7 +556,7 @@ fn fault(check: &str, subject: Subject, error: anyhow::Error) -> Result<CheckRes
     let Some(error) = error.downcast_ref::<Fault>() else { return Err(error) };
     let text = in_words(error);
     let summary = format!("{whose}: {}", text.lines().next().unwrap_or_default());
-    let case = CaseResult { name: "runs".into(), verdict: Verdict::Fail, seconds: 0.0, message: Some(text), records: Vec::new() };
+    let case = CaseResult::new("runs", Verdict::Fail, Some(text));
     Ok(CheckResult { cases: vec![case], ..ended(check, Verdict::Fail, summary) })
 }
 
@@ -650,11 +670,9 @@ impl Suite {
             None => format!("it recorded more than {} MiB of evidence: nothing of that was read", MOST_EVIDENCE >> 20),
         });
         Ok(CaseResult {
-            name: name.to_owned(),
-            verdict,
             seconds: finished.seconds,
-            message,
             records: records.unwrap_or_default(),
+            ..CaseResult::new(name, verdict, message)
         })
     }
 }
@@ -921,7 +939,7 @@ mod tests {
     }
 
     fn case(name: &str, verdict: Verdict) -> CaseResult {
-        CaseResult { name: name.into(), verdict, seconds: 0.0, message: None, records: Vec::new() }
+        CaseResult::new(name, verdict, None)
     }
 
     #[test]
@@ -933,5 +951,18 @@ mod tests {
         assert_eq!(share_of(&cases, &given), 0.5);
         let cases = [case("g", Verdict::Fail), case("a", Verdict::Pass), case("b", Verdict::Pass)];
         assert_eq!(share_of(&cases, &given), 0.5);
+    }
+
+    #[test]
+    fn the_cases_points_are_together_the_checks() {
+        let given = ["g".to_owned()];
+        for verdicts in [[0, 0, 0, 0], [0, 1, 1, 1], [1, 1, 0, 1], [1, 0, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1]] {
+            let named = ["g", "a", "b", "c"].into_iter().zip(verdicts);
+            let mut cases: Vec<_> =
+                named.map(|(name, passes)| case(name, if passes == 1 { Verdict::Pass } else { Verdict::Fail })).collect();
+            share_out(&mut cases, 6.0, &given);
+            let sums = cases.iter().filter_map(|case| case.points).fold([0.0, 0.0], |sum, [a, b]| [sum[0] + a, sum[1] + b]);
+            assert_eq!(sums, [share_of(&cases, &given) * 6.0, 6.0], "{verdicts:?}");
+        }
     }
 }

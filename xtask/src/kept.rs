@@ -96,6 +96,7 @@ mod tests {
             seed: 1,
             exercises: Vec::new(),
             ceilings: None,
+            submission: None,
         }
     }
 

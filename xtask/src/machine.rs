@@ -63,6 +63,7 @@ impl Begun {
             seed,
             exercises,
             ceilings: None,
+            submission: None,
         }
     }
 }

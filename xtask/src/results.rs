@@ -31,6 +31,89 @@ pub struct Results {
     /// What the machine itself allows; absent where it was not measured.
     #[serde(default)]
     pub ceilings: Option<Ceilings>,
+    /// What was graded, and how; absent where nothing was handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<Submission>,
+}
+
+/// A submission, and what it was graded with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Submission {
+    /// What it is called: its folder's name, or what the command was told.
+    pub id: String,
+    /// What came of it as a whole.
+    pub state: State,
+    /// The files that were taken of it, by the course's own paths: `exercises/threads/spin_lock/src/lib.rs`.
+    pub taken: Vec<String>,
+    /// What else was in it and was not taken; no more of it than anybody reads.
+    pub ignored: Vec<Ignored>,
+    /// A hash of the files that were taken: the same files have the same one.
+    pub fingerprint: String,
+    /// What kept its code from the rest of the machine.
+    pub sandbox: Vec<Layer>,
+    /// What its code was allowed.
+    pub limits: Limits,
+    /// What an instructor may want to look at. It costs no points.
+    #[serde(default)]
+    pub remarks: Vec<Remark>,
+}
+
+/// What came of a submission as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The checks were made, and their verdicts stand.
+    Graded,
+    /// Nothing of it can be graded; says why: it is empty, for another course, not text. Its points are 0 of all.
+    Rejected(String),
+    /// It could not be graded by no fault of its own; says why. It has no points, which is not 0 points.
+    Error(String),
+}
+
+/// Something in a submission that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// Relative to the submission.
+    pub file: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// One of the walls between a submission's code and the rest of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// `process group`, `rlimits`, `environment`, `landlock`, `namespaces`, `cgroup`.
+    pub name: String,
+    /// Whether it stood.
+    pub active: bool,
+    /// What it does where it stood, else why it did not.
+    pub detail: String,
+}
+
+/// What a submission's code was allowed. Times of single tests are the exercises' own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Seconds for one call of the compiler.
+    pub build_seconds: f64,
+    /// Bytes of memory for one process tree.
+    pub memory: u64,
+    /// Processes and threads at a time.
+    pub processes: u64,
+    /// Bytes of one file that it may write.
+    pub file_size: u64,
+    /// Bytes that it may print.
+    pub output: u64,
+}
+
+/// Something of a submission that a person should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// The exercise's folder: `threads/spin_lock`.
+    pub exercise: String,
+    /// Where, such as `src/lib.rs:12`; empty where it is no place.
+    pub place: String,
+    /// What, in one sentence.
+    pub what: String,
 }
 
 /// What no program on this machine can exceed, measured by the STREAM triad `a[i] = b[i] + s * c[i]` (McCalpin, 1995).
@@ -290,9 +373,40 @@ pub struct CaseResult {
     pub message: Option<String>,
     /// What the test recorded through `lab::evidence`, in order.
     pub records: Vec<Record>,
+    /// Points reached and what it is worth, of those of its check; absent where there is no share for it: of advice, in results
+    /// of older runners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<[f64; 2]>,
+    /// How much of a failure the learner is shown.
+    #[serde(default, skip_serializing_if = "Detail::is_full")]
+    pub detail: Detail,
+}
+
+/// How much of a failing test whoever handed in is shown. What is not shown is still in `results.json`, which is the instructor's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Detail {
+    /// Everything.
+    #[default]
+    Full,
+    /// What the code did, without what was expected of it or what it was given: the first line.
+    Actual,
+    /// That it fails, and not even the test's name.
+    None,
+}
+
+impl Detail {
+    fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
 }
 
 impl CaseResult {
+    /// A case with no time, no records and no share of the points yet.
+    pub fn new(name: impl Into<String>, verdict: Verdict, message: Option<String>) -> Self {
+        Self { name: name.into(), verdict, seconds: 0.0, message, records: Vec::new(), points: None, detail: Detail::Full }
+    }
+
     /// What the model checker found in this test, in order.
     pub fn models(&self) -> Vec<Report> {
         let told = self.records.iter().filter(|record| record.kind == "model");

@@ -98,12 +98,13 @@ fn results(cases: Vec<CaseResult>) -> Results {
         seed: 1,
         exercises: vec![exercise],
         ceilings: None,
+        submission: None,
     }
 }
 
 fn case(name: &str, verdict: Verdict, data: serde_json::Value) -> CaseResult {
     let records = vec![Record { kind: "model".into(), data }];
-    CaseResult { name: name.into(), verdict, seconds: 0.1, message: Some(format!("{name} failed")), records }
+    CaseResult { seconds: 0.1, records, ..CaseResult::new(name, verdict, Some(format!("{name} failed"))) }
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn passed(names: &[&str]) -> Vec<CaseResult> {
 }
 
 fn case(name: &str, verdict: Verdict, seconds: f64, message: Option<&str>) -> CaseResult {
-    CaseResult { name: name.into(), verdict, seconds, message: message.map(Into::into), records: Vec::new() }
+    CaseResult { seconds, ..CaseResult::new(name, verdict, message.map(Into::into)) }
 }
 
 fn model(name: &str, verdict: Verdict, message: Option<&str>, executions: [u64; 2], bound: Option<u64>) -> CaseResult {
