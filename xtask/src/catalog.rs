@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::results::Detail;
+
 /// The tracks, in the order of the course.
 pub const TRACKS: [&str; 6] = ["threads", "processes", "async", "algorithms", "distributed", "debugging"];
 
@@ -36,6 +38,29 @@ pub struct Exercise {
     pub track: String,
     /// What its manifest says.
     pub about: About,
+    /// The tests that a learner does not see, where this checkout has them.
+    pub hidden: Option<Hidden>,
+}
+
+/// `[package.metadata.hidden]` of a solution's manifest: tests in its `tests/hidden.rs` that only `grade` makes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hidden {
+    /// What they are worth together, beside the points of the exercise's own manifest.
+    pub points: f64,
+    /// How much of a failure the learner is shown.
+    #[serde(default)]
+    pub detail: Detail,
+    /// The same of single tests, by their names.
+    #[serde(default)]
+    pub tests: BTreeMap<String, Detail>,
+}
+
+impl Hidden {
+    /// How much of a failure of this test the learner is shown.
+    pub fn detail_of(&self, test: &str) -> Detail {
+        self.tests.get(test).copied().unwrap_or(self.detail)
+    }
 }
 
 /// `[package.metadata.exercise]`.
@@ -129,6 +154,7 @@ struct Package {
 #[derive(Deserialize)]
 struct Metadata {
     exercise: Option<About>,
+    hidden: Option<Hidden>,
 }
 
 impl Exercise {
@@ -171,7 +197,9 @@ impl Catalog {
             for entry in entries.flatten() {
                 let manifest = entry.path().join("Cargo.toml");
                 if manifest.is_file() {
-                    exercises.push(read_exercise(track, &manifest)?);
+                    let mut exercise = read_exercise(track, &manifest)?;
+                    exercise.hidden = hidden_of(&root.join("solutions").join(exercise.path()))?;
+                    exercises.push(exercise);
                 }
             }
         }
@@ -262,7 +290,26 @@ fn read_exercise(track: &str, manifest: &Path) -> Result<Exercise> {
     if about.points.is_empty() || about.points.values().any(|points| *points <= 0.0) {
         bail!("{shown}: every check that is made is worth more than nothing");
     }
-    Ok(Exercise { name, track: track.to_owned(), about })
+    Ok(Exercise { name, track: track.to_owned(), about, hidden: None })
+}
+
+/// The hidden tests in a solution's folder, if it has any.
+fn hidden_of(solution: &Path) -> Result<Option<Hidden>> {
+    let (manifest, tests) = (solution.join("Cargo.toml"), solution.join("tests/hidden.rs"));
+    let shown = manifest.display();
+    let text = match fs::read_to_string(&manifest) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| format!("cannot read {shown}"))?,
+    };
+    let parsed: Manifest = toml_edit::de::from_str(&text).with_context(|| format!("{shown} is not right"))?;
+    let hidden = parsed.package.metadata.and_then(|metadata| metadata.hidden);
+    if hidden.is_some() != tests.is_file() {
+        bail!("{shown}: [package.metadata.hidden] and {} go together", tests.display());
+    }
+    if hidden.as_ref().is_some_and(|hidden| hidden.points <= 0.0) {
+        bail!("{shown}: hidden tests are worth more than nothing");
+    }
+    Ok(hidden)
 }
 
 /// A hash over the files' names and lines, blind to line endings and to white space at a line's end.

@@ -211,7 +211,8 @@ impl Place {
 
 fn place_of(base: &Path, exercise: &Exercise, alone: bool) -> Option<Place> {
     let laid_out = [&*PathBuf::from("exercises").join(&exercise.track), Path::new(&exercise.track)];
-    let laid_out = laid_out.iter().map(|above| above.join(&exercise.name)).find_map(|below| plain_folder(base, &below.join("src")));
+    let laid_out =
+        laid_out.iter().map(|above| above.join(&exercise.name)).find_map(|below| plain_folder(base, &below.join("src")));
     if let Some(source) = laid_out {
         return Some(Place { folder: source.parent()?.to_owned(), flat: false });
     }
@@ -338,7 +339,8 @@ fn not_taken(place: &Place, own: &Path, exercise: &Exercise) -> Vec<Ignored> {
             let Some(name) = path.file_name() else { continue };
             let name = below.join(name);
             let is_source = name.starts_with("src") && name.extension().is_some_and(|ending| ending == "rs");
-            if is_folder(&path) && open.len() < MOST_FILES && name.components().count() <= DEEPEST && !name.starts_with("target") {
+            if is_folder(&path) && open.len() < MOST_FILES && name.components().count() <= DEEPEST && !name.starts_with("target")
+            {
                 open.push(name);
             } else if !is_source && ignored.len() <= MOST_TOLD && !same(&path, &own.join(&name)) {
                 let file = format!("exercises/{}/{}", exercise.path(), name.to_string_lossy());
