@@ -1,6 +1,7 @@
 //! From one piece of code to verdicts: builds it, runs each check in processes of its own, and says what came of it.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fmt,
     fs::{self, File},
@@ -69,6 +70,8 @@ pub struct Checker<'a> {
     pub quick: bool,
     /// What for.
     pub purpose: Purpose,
+    /// The workloads of the course's own solutions that are built already, by exercise.
+    pub opponents: BTreeMap<String, PathBuf>,
 }
 
 /// The tests of one check, built: each runs in a process of its own.
@@ -280,25 +283,31 @@ impl Checker<'_> {
             Err(why) => return Ok(not_compiled("speed", why)),
         };
         // The opponent and the baseline are the course's own program, which a learner's code cannot touch.
-        let (opponent, entry) = match (self.catalog.reference(candidate.exercise), pace.against.as_str()) {
-            (Some(reference), against) => match reference.workload(self.catalog)? {
-                Ok(program) => (program, if against == "reference" { "submission" } else { against }),
-                Err(why) => {
-                    return Ok(ended("speed", Verdict::Error, format!("the course's own workload was not built:\n{why}")));
-                }
-            },
+        let (program, entry) = match (self.courses_workload(candidate.exercise)?, pace.against.as_str()) {
+            (Some(Ok(program)), against) => (program, if against == "reference" { "submission" } else { against }),
+            (Some(Err(why)), _) => {
+                return Ok(ended("speed", Verdict::Error, format!("the course's own workload was not built:\n{why}")));
+            }
             (None, "reference") => {
                 let why = "this checkout has no solutions to compare with".into();
                 return Ok(ended("speed", Verdict::NotMeasurable, why));
             }
             (None, against) => (own.clone(), against),
         };
-        let opponent = Opponent { program: opponent, entry: entry.to_owned() };
+        let opponent = Opponent { program, entry: entry.to_owned() };
         if pace.at.is_empty() {
             return self.paced(candidate, pace, &own, &opponent, None);
         }
         let made = pace.at.iter().map(|at| self.paced(candidate, pace, &own, &opponent, Some(*at)));
         Ok(worst_of(made.collect::<Result<Vec<_>>>()?))
+    }
+
+    /// The workload of the course's own solution, where this checkout has one.
+    fn courses_workload(&self, exercise: &Exercise) -> Result<Option<Result<PathBuf, NotBuilt>>> {
+        if let Some(program) = self.opponents.get(&exercise.name) {
+            return Ok(Some(Ok(program.clone())));
+        }
+        self.catalog.reference(exercise).map(|reference| reference.workload(self.catalog)).transpose()
     }
 
     /// One comparison; at a value of the workload's sweep where one is given.

@@ -1,6 +1,7 @@
 //! Finds in a submission the files that are taken of it, and which exercises they are for.
 
 pub mod intake;
+pub mod quiet;
 
 use std::{
     fs,

@@ -29,7 +29,7 @@ pub fn grade(catalog: &Catalog, submission: &Path, only: &[String], out: &Path, 
         .iter()
         .flat_map(|handed| handed.exercise.checks().into_iter().map(|check| format!("{}: {check}", handed.exercise.name)));
     let mut progress = Progress::new(&catalog.scratch(), steps.collect());
-    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict };
+    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict, opponents: Default::default() };
     let mut exercises = Vec::new();
     for handed in &all {
         let package = stage.put(handed.exercise, &handed.sources)?;
