@@ -27,6 +27,7 @@ use crate::{
     measure::{self, Blame, Contender, Plan},
     process::{End, Finished, Run},
     results::{At, CaseResult, CheckResult, Evidence, Record, Speed, Subject, SubjectResult, Verdict},
+    sandbox::Excess,
 };
 
 mod span;
@@ -621,7 +622,16 @@ fn summary_of(check: &str, passed: usize, cases: &[CaseResult]) -> String {
 /// The names of the tests in a test executable, or why it does not say.
 fn list_tests(program: &Path, folder: &Path) -> Result<Result<Vec<String>, String>> {
     let arguments = vec!["--list".into(), "--format".into(), "terse".into()];
-    let finished = Run { program, arguments, folder, environment: Vec::new(), limit: Duration::from_secs(20) }.finish()?;
+    let finished = Run {
+        program,
+        arguments,
+        folder,
+        environment: Vec::new(),
+        limit: Duration::from_secs(20),
+        stdin: Vec::new(),
+        within: None,
+    }
+    .finish()?;
     Ok(match finished.end {
         End::Exited(0) => Ok(names_in(&finished.stdout)),
         end => Err(format!("{}\n{}", end_in_words(end, 20.0), last_lines(&finished.stderr, 20))),
@@ -667,7 +677,15 @@ impl Suite {
             .with_context(|| format!("cannot write in {}", self.scratch.display()))?;
         let arguments = vec!["--exact".into(), name.into(), "--nocapture".into(), "--test-threads=1".into()];
         environment.push((lab::evidence::FILE_VARIABLE, evidence.path().into()));
-        let run = Run { program: &self.program, arguments, folder: &self.folder, environment, limit: self.limit };
+        let run = Run {
+            program: &self.program,
+            arguments,
+            folder: &self.folder,
+            environment,
+            limit: self.limit,
+            stdin: Vec::new(),
+            within: None,
+        };
         let finished = run.finish()?;
         let records = recorded(evidence.as_file_mut(), MOST_EVIDENCE)
             .with_context(|| format!("cannot read {}", evidence.path().display()))?;
@@ -748,6 +766,8 @@ fn end_in_words(end: End, limit: f64) -> String {
         End::Signalled(signal) => format!("the process was ended by signal {signal}"),
         End::TimedOut => format!("it did not end within {limit} s and was stopped: a deadlock, a lost wakeup or an endless loop"),
         End::Flooded => "it printed more than 16 MiB and was stopped".into(),
+        End::TookTooMuch(Excess::Memory) => "it took more memory than it may have and was stopped".into(),
+        End::TookTooMuch(Excess::Disk) => "it wrote more to its files than it may and was stopped".into(),
     }
 }
 

@@ -20,7 +20,8 @@ use lab::workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec, Swee
 
 use crate::{
     check::printable,
-    process::{Group, bare_command, what_it_does},
+    process::{Group, bare_command},
+    sandbox::{Policy, Prepared, Sandbox},
 };
 
 use answers::{Answers, Heard};
@@ -126,7 +127,29 @@ impl Workload {
             command.arg("--trace").arg(trace);
         }
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut workload = Self::spawn(command, limit)?;
+        Self::spawn(command, limit)?.greeted()
+    }
+
+    /// As [`start`](Self::start), behind walls, in `folder`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and if the walls cannot be put up.
+    pub fn start_within(
+        (sandbox, policy): (&Sandbox, &Policy),
+        program: &Path,
+        folder: &Path,
+        environment: &[(&str, OsString)],
+        limit: Duration,
+    ) -> Result<Self> {
+        let Prepared { mut command, place } = sandbox.prepare(policy, program)?;
+        command.current_dir(folder).envs(environment.iter().map(|(name, value)| (name, value)));
+        pipes(&mut command);
+        Self::speak(Group::spawn_within(Prepared { command, place })?, limit)?.greeted()
+    }
+
+    /// Asks it who it is.
+    fn greeted(mut self) -> Result<Self> {
+        let workload = &mut self;
         match workload.ask(&Request::Hello)?.1 {
             Answer::Hello { protocol: PROTOCOL, spec, contenders, sweep } => {
                 (workload.spec, workload.contenders, workload.sweep) = (spec, contenders, sweep);
@@ -137,14 +160,17 @@ impl Workload {
         let why = absurd(&workload.spec, &workload.contenders);
         match why.or_else(|| absurd_sweep(workload.sweep.as_ref()?, &workload.contenders)) {
             Some(why) => Err(workload.fault(format!("its hello makes no sense: {why}"))),
-            None => Ok(workload),
+            None => Ok(self),
         }
     }
 
     /// Starts a program that speaks the protocol, and asks it nothing yet.
     pub(crate) fn spawn(mut command: Command, limit: Duration) -> Result<Self> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut group = Group::spawn(&mut command)?;
+        pipes(&mut command);
+        Self::speak(Group::spawn(&mut command)?, limit)
+    }
+
+    fn speak(mut group: Group, limit: Duration) -> Result<Self> {
         let requests = group.child().stdin.take().context("a child has a standard input")?;
         let output = group.child().stdout.take().context("a child has a standard output")?;
         let error = group.child().stderr.take().context("a child has a standard error")?;
@@ -180,19 +206,19 @@ impl Workload {
         self.fault(format!("it speaks protocol {protocol}, and this runner protocol {PROTOCOL}"))
     }
 
-    /// Its process id, which is also the number of its main thread.
+    /// Its process id as this process sees it, which is also the number of its main thread.
     pub fn id(&self) -> u32 {
-        self.group.id()
+        self.group.leader()
     }
 
     /// Seconds that its threads, and its children's, have been on a core so far; 0 where the system does not tell.
     pub fn on_cores(&self) -> f64 {
-        look(self.group.id()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
+        look(self.group.leader()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
     }
 
     /// What the process has of the main memory; `None` where the system does not tell. Its children are not counted.
     pub fn memory(&self) -> Option<Resident> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.group.id())).ok()?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.group.leader())).ok()?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             line.trim_end_matches("kB").trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
@@ -232,7 +258,7 @@ impl Workload {
 
     /// A run without its digest, and what was answered after it.
     pub(crate) fn time(&mut self) -> Result<(Timed, Answer)> {
-        let watch = Watch::start(self.group.id());
+        let watch = Watch::start(self.group.leader());
         let began = SystemTime::now();
         let started = self.send(&Request::Go)?;
         let (ended, answer) = self.receive("go")?;
@@ -317,7 +343,7 @@ impl Workload {
             },
             Heard::Endless => Err(self.fault(format!("it answered {request} with a line that has no end"))),
             Heard::Silence => {
-                let doing = what_it_does(self.group.id());
+                let doing = self.group.doing();
                 let seconds = self.limit.as_secs_f64();
                 Err(self.fault(format!("it did not answer {request} within {seconds} s\n{}", doing.join("\n"))))
             }
@@ -345,6 +371,10 @@ impl Workload {
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         anyhow::Error::new(Fault { what, stderr: printable(&String::from_utf8_lossy(&errors)) })
     }
+}
+
+fn pipes(command: &mut Command) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 
 fn name_of(request: &Request) -> &'static str {

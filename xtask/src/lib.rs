@@ -27,6 +27,7 @@ pub mod peers;
 pub mod planted;
 pub mod process;
 pub mod results;
+pub mod sandbox;
 pub mod scaling;
 pub mod screen;
 pub mod stage;

@@ -6,11 +6,16 @@ use clap::Parser;
 use xtask::{
     commands::{Cli, run},
     process::end_children_on_signals,
+    sandbox::within,
     screen,
     study::spinning,
 };
 
 fn main() -> ExitCode {
+    // First of all: whoever is to be put behind walls must not have opened anything by then.
+    if let Some(code) = within::main() {
+        return code;
+    }
     if std::env::var_os(spinning::VARIABLE).is_some() {
         return spinning::main();
     }

@@ -1,0 +1,51 @@
+//! What bubblewrap is told: a root of its own that holds what a policy lists, and namespaces of its own.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use rustix::process::getuid;
+
+use super::Policy;
+
+/// Where the private folder is seen: a file system in memory, as large as the policy's disk.
+pub const HOME: &str = "/tmp";
+
+/// Where the trampoline is seen. It stands in no policy, so that Landlock closes it to the program.
+pub const TRAMPOLINE: &str = "/racecourse-within";
+
+/// What stands behind `bwrap`, up to the program that it starts.
+pub fn arguments(policy: &Policy, trampoline: &Path) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> =
+        ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+            .into_iter()
+            .chain(["--die-with-parent", "--proc", "/proc", "--dev", "/dev"])
+            .map(OsString::from)
+            .collect();
+    let mut add = |words: &[&str], paths: &[&Path]| {
+        arguments.extend(words.iter().map(OsString::from));
+        arguments.extend(paths.iter().map(|path| path.as_os_str().to_owned()));
+    };
+    if getuid().is_root() {
+        // What the inner stage needs to become another user, and to see folders that are closed to root without it.
+        add(
+            &["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_DAC_READ_SEARCH"],
+            &[],
+        );
+    } else {
+        add(&["--unshare-user"], &[]);
+    }
+    add(&["--perms", "1777", "--size", &policy.disk().to_string(), "--tmpfs", HOME], &[]);
+    let mut binds: Vec<(&PathBuf, &str)> = policy.read.iter().map(|path| (path, "--ro-bind")).collect();
+    binds.extend(policy.write.iter().map(|path| (path, "--bind")));
+    // What stands in a folder that is bound, too, comes after it: otherwise it would be covered.
+    binds.sort_by_key(|(path, _)| path.components().count());
+    for (path, how) in binds {
+        add(&[how], &[path, path]);
+    }
+    add(&["--ro-bind"], &[trampoline, Path::new(TRAMPOLINE)]);
+    // Both are file systems in memory: without a limit, and writable for the user who makes them.
+    add(&["--remount-ro", "/dev", "--remount-ro", "/", "--"], &[]);
+    arguments
+}
