@@ -81,6 +81,9 @@ pub struct About {
     pub python: String,
     /// What the learner edits, relative to the exercise: all that is taken of a submission.
     pub files: Vec<String>,
+    /// What a submission may use beside memory and threads, because a right one needs it.
+    #[serde(default)]
+    pub needs: Vec<Need>,
     /// What each check is worth. A check that is not named is not made.
     pub points: BTreeMap<String, f64>,
     /// Seconds that one test process or one measured run may take, by check.
@@ -92,6 +95,18 @@ pub struct About {
     pub span: Option<Parallelism>,
     /// What is known of the starter.
     pub starter: Starter,
+}
+
+/// What an exercise cannot be solved without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// `unsafe`: without it, a submission is compiled with `-F unsafe_code`.
+    Unsafe,
+    /// Child processes.
+    Processes,
+    /// Servers on this machine.
+    Loopback,
 }
 
 /// `[package.metadata.exercise.speed]`: full points for a ratio of run times up to `full_at`, none from `zero_at` on.

@@ -26,6 +26,7 @@ pub mod patch;
 pub mod peers;
 pub mod planted;
 pub mod process;
+pub mod recipe;
 pub mod results;
 pub mod sandbox;
 pub mod scaling;

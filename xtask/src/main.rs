@@ -6,6 +6,7 @@ use clap::Parser;
 use xtask::{
     commands::{Cli, run},
     process::end_children_on_signals,
+    recipe,
     sandbox::within,
     screen,
     study::spinning,
@@ -18,6 +19,9 @@ fn main() -> ExitCode {
     }
     if std::env::var_os(spinning::VARIABLE).is_some() {
         return spinning::main();
+    }
+    if std::env::var_os(recipe::record::VARIABLE).is_some() {
+        return recipe::record::main();
     }
     // Clap ends the process with code 2 where it was used wrongly.
     let cli = Cli::parse();
