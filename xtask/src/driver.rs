@@ -16,11 +16,15 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use lab::workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec, Sweep};
+use lab::{
+    proof::Key,
+    workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec, Sweep},
+};
 
 use crate::{
     check::printable,
     process::{Group, bare_command},
+    proof::fresh_key,
     sandbox::{Policy, Prepared, Sandbox},
 };
 
@@ -104,6 +108,8 @@ pub struct Workload {
     group: Group,
     requests: ChildStdin,
     answers: Answers,
+    /// What each of its answers has to begin with; peers that are not of this workspace have none.
+    key: Option<Key>,
     errors: Arc<Mutex<Vec<u8>>>,
     /// Reads what becomes `errors`.
     reader: thread::JoinHandle<()>,
@@ -150,7 +156,7 @@ impl Workload {
     /// Asks it who it is.
     fn greeted(mut self) -> Result<Self> {
         let workload = &mut self;
-        match workload.ask(&Request::Hello)?.1 {
+        match workload.greet()? {
             Answer::Hello { protocol: PROTOCOL, spec, contenders, sweep } => {
                 (workload.spec, workload.contenders, workload.sweep) = (spec, contenders, sweep);
             }
@@ -162,6 +168,15 @@ impl Workload {
             Some(why) => Err(workload.fault(format!("its hello makes no sense: {why}"))),
             None => Ok(self),
         }
+    }
+
+    /// Asks it who it is, and gives it the key without which nothing that its process says is an answer.
+    fn greet(&mut self) -> Result<Answer> {
+        let key = fresh_key()?;
+        let line = format!("{{\"op\":\"hello\",\"key\":\"{}\"}}", key.digits());
+        self.key = Some(key);
+        self.say("hello", line)?;
+        Ok(self.receive("hello")?.1)
     }
 
     /// Starts a program that speaks the protocol, and asks it nothing yet.
@@ -198,7 +213,7 @@ impl Workload {
             full: 0,
         };
         let answers = Answers::of(output);
-        Ok(Self { group, requests, answers, errors, reader, limit, spec, contenders: Vec::new(), sweep: None })
+        Ok(Self { group, requests, answers, key: None, errors, reader, limit, spec, contenders: Vec::new(), sweep: None })
     }
 
     /// What it has to say to another protocol than this runner's.
@@ -317,11 +332,14 @@ impl Workload {
     /// Whatever it has printed until then is a fault. Otherwise a program that says `done` as soon as it is prepared, and
     /// works before the clock starts or never, would be the fastest of all.
     fn send(&mut self, request: &Request) -> Result<Instant> {
-        let mut line = serde_json::to_string(request)?;
+        self.say(name_of(request), serde_json::to_string(request)?)
+    }
+
+    fn say(&mut self, request: &str, mut line: String) -> Result<Instant> {
         line.push('\n');
         if let Some(early) = self.answers.unasked()? {
             let early = shown(early);
-            return Err(self.fault(format!("it answered before it was asked to {}: {early}", name_of(request))));
+            return Err(self.fault(format!("it answered before it was asked to {request}: {early}")));
         }
         let when = Instant::now();
         // A write to a dead process fails; why it died is told by the wait for its answer.
@@ -331,14 +349,15 @@ impl Workload {
 
     fn receive(&mut self, request: &str) -> Result<(Instant, Answer)> {
         match self.answers.next(self.limit)? {
-            Heard::Line(line, when) => match serde_json::from_slice(&line) {
+            Heard::Line(line, when) => match serde_json::from_slice(self.said_by_the_workload(request, &line)?) {
                 Ok(Answer::Error(why)) => Err(self.fault(format!("it could not serve {request}: {}", shown(why.as_bytes())))),
                 Ok(answer) => Ok((when, answer)),
                 Err(error) => {
                     // Of what is meant as an answer it says which field is too much, mostly.
-                    let why = if line.starts_with(b"{") { format!(" ({error})") } else { String::new() };
+                    let said = self.said_by_the_workload(request, &line)?;
+                    let why = if said.starts_with(b"{") { format!(" ({error})") } else { String::new() };
                     let why = printable(&why);
-                    Err(self.fault(format!("it answered {request} with what is not an answer: {}{why}", shown(&line))))
+                    Err(self.fault(format!("it answered {request} with what is not an answer: {}{why}", shown(said))))
                 }
             },
             Heard::Endless => Err(self.fault(format!("it answered {request} with a line that has no end"))),
@@ -356,6 +375,15 @@ impl Workload {
         }
     }
 
+    /// The answer on a line, which begins with the key where one was given: code under test can print in the same process.
+    fn said_by_the_workload<'a>(&self, request: &str, line: &'a [u8]) -> Result<&'a [u8]> {
+        let Some(key) = &self.key else { return Ok(line) };
+        key.strip(line).ok_or_else(|| {
+            let said = shown(line);
+            self.fault(format!("something in it answered {request} in place of the workload, without the key: {said}"))
+        })
+    }
+
     pub(crate) fn unexpected(&self, request: &str, answer: &Answer) -> anyhow::Error {
         let answer = serde_json::to_vec(answer).unwrap_or_default();
         self.fault(format!("it answered {request} with {}", shown(&answer)))
@@ -369,6 +397,8 @@ impl Workload {
             thread::sleep(Duration::from_millis(1));
         }
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        // An early answer begins with the key, which nobody reads with profit.
+        let what = self.key.iter().fold(what, |what, key| what.replace(&format!("{} ", key.digits()), ""));
         anyhow::Error::new(Fault { what, stderr: printable(&String::from_utf8_lossy(&errors)) })
     }
 }

@@ -423,7 +423,7 @@ fn what_the_driver_reads_of_a_workload_is_the_programs() {
         assert_eq!(line.trim_end_matches('\0'), text(&xtask.canonicalize().unwrap()), "{}", walls.without);
         let resident = workload.memory().unwrap();
         assert!(resident.now > 1 << 20, "{}: {resident:?}", walls.without);
-        let setup = lab::workload::Setup { seed: 1, size: 400, threads: 1 };
+        let setup = lab::workload::Setup { seed: 1, size: 400, threads: 1, at: None };
         let timed = workload.run("submission", setup).unwrap();
         let on_cores: f64 = timed.threads.values().map(|thread| thread.ran).sum();
         // The thread computes for 0.4 s, and is on a core for that long by its own account.

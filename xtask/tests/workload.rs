@@ -65,10 +65,10 @@ impl Fake {
             r#"#!/bin/sh
 cd "$(dirname "$0")"
 sleep 1000 >/dev/null 2>&1 & echo $$ $! > pids
-say() {{ printf '%s\n' "$1"; }}
+say() {{ printf '%s %s\n' "$key" "$1"; }}
 while read -r request; do
   case "$request" in
-    *hello*) {hello};;
+    *hello*) key=${{request##*'"key":"'}}; key=${{key%%\"*}}; {hello};;
     *prepare*) {prepare};;
     *go*) {go};;
     *quit*) {quit};;
@@ -148,17 +148,32 @@ fn a_right_one_is_timed() {
     program.assert_gone();
 }
 
+/// What code is blamed for that answers a `go` in the place of its workload.
+const NO_KEY: &str = "something in it answered go in place of the workload, without the key: ";
+
+#[test]
+fn the_right_answers_without_the_key_are_none() {
+    let forged = format!(r#"echo '{{"done":{{}}}}'; echo '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    assert_blamed(&Fake::at_go(&forged), &format!(r#"{NO_KEY}{{"done":{{}}}}"#));
+    let wrong_key = format!("key=00112233445566778899aabbccddeeff; {}", Fake::right().go);
+    assert_blamed(&Fake::at_go(wrong_key), &format!("{NO_KEY}00112233445566778899aabbccddeeff {{"));
+    // After a right `done`, too.
+    let digest = format!(r#"say '{{"done":{{}}}}'; echo '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    assert_blamed(&Fake::at_go(digest), NO_KEY);
+}
+
 #[test]
 fn rubbish_is_no_answer() {
     assert_blamed(&Fake::at_go("say rubbish"), "it answered go with what is not an answer: rubbish");
-    assert_blamed(&Fake::at_hello(r"printf '\377\376\n'"), "it answered hello with what is not an answer: \u{fffd}\u{fffd}");
+    let bytes = Fake::at_hello(r#"say "$(printf '\377\376')""#);
+    assert_blamed(&bytes, "it answered hello with what is not an answer: \u{fffd}\u{fffd}");
     assert_blamed(&Fake::at_prepare("say ''"), "it answered prepare with what is not an answer: ");
     assert_blamed(&Fake::at_prepare("say '{\"prepared\":{\"pid\":1}} {}'"), "it answered prepare with what is not an answer: ");
 }
 
 #[test]
 fn what_it_says_cannot_command_a_terminal() {
-    assert_blamed(&Fake::at_go(r"printf '\033]0;owned\007\033[2Jred\n'"), "it answered go with what is not an answer: ");
+    assert_blamed(&Fake::at_go(r"printf '\033]0;owned\007\033[2Jred\n'"), NO_KEY);
     let error = Fake::at_go(r#"say '{"error":"no\u001b[2Jthing\nhere"}'"#);
     assert_blamed(&error, "it could not serve go: nothing here");
     assert_blamed(&Fake::at_go(r"printf 'last \033[31mwords' >&2; exit 3"), "it ended with exit status: 3 during go\nlast words");
@@ -167,11 +182,11 @@ fn what_it_says_cannot_command_a_terminal() {
 #[test]
 fn an_output_without_an_end_fills_no_memory() {
     assert_blamed(&Fake::at_go("exec tr '\\0' x < /dev/zero"), "it answered go with a line that has no end");
-    assert_blamed(&Fake::at_go("exec yes"), "it answered go with what is not an answer: y");
+    assert_blamed(&Fake::at_go("exec yes"), &format!("{NO_KEY}y"));
     // The right answers, and then without end: found before the next question.
     let answers = format!(r#"'{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}' y"#);
-    let flood = Fake::at_go(format!("printf '%s\\n' {answers}; exec yes"));
-    assert_blamed(&flood, "it answered before it was asked to quit: y");
+    let flood = Fake::at_go(format!("for answer in {answers}; do say \"$answer\"; done; exec yes"));
+    assert_blamed(&flood, "it answered before it was asked to quit: ");
 }
 
 #[test]
@@ -233,11 +248,12 @@ fn a_claimed_time_is_refused_by_its_name() {
 #[test]
 fn an_answer_before_its_question_is_found() {
     // In one write with the answer to prepare: it is there when `go` is to be sent.
-    let early = format!(r#"printf '%s\n' '{{"prepared":{{"pid":1}}}}' '{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    let answers = format!(r#"'{{"prepared":{{"pid":1}}}}' '{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    let early = format!(r#"printf "$key"' %s\n' {answers}"#);
     let fake = Fake { prepare: early, go: ":".into(), ..Fake::right() };
     assert_blamed(&fake, r#"it answered before it was asked to go: {"done":{}} {"output":"#);
     // Half an answer is one, too.
-    let half = Fake::at_prepare(r#"printf '%s\n{"do' '{"prepared":{"pid":1}}'"#);
+    let half = Fake::at_prepare(r#"printf "$key"' %s\n{"do' '{"prepared":{"pid":1}}'"#);
     assert_blamed(&half, r#"it answered before it was asked to go: {"do"#);
 }
 
