@@ -1,5 +1,7 @@
 //! Finds in a submission the files that are taken of it, and which exercises they are for.
 
+pub mod screen;
+
 use std::{
     fs,
     path::{Path, PathBuf},
