@@ -38,6 +38,8 @@ pub struct Exercise {
     pub track: String,
     /// What its manifest says.
     pub about: About,
+    /// Crates that only its workload is built with, by their names in code: what it is measured against.
+    pub peers: Vec<String>,
     /// The tests that a learner does not see, where this checkout has them.
     pub hidden: Option<Hidden>,
 }
@@ -158,6 +160,19 @@ pub struct Starter {
 #[derive(Deserialize)]
 struct Manifest {
     package: Package,
+    #[serde(default)]
+    dependencies: BTreeMap<String, Dependency>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Dependency {
+    Table {
+        #[serde(default)]
+        optional: bool,
+    },
+    #[expect(dead_code, reason = "a version alone says nothing of interest, but may be written")]
+    Version(String),
 }
 
 #[derive(Deserialize)]
@@ -305,7 +320,10 @@ fn read_exercise(track: &str, manifest: &Path) -> Result<Exercise> {
     if about.points.is_empty() || about.points.values().any(|points| *points <= 0.0) {
         bail!("{shown}: every check that is made is worth more than nothing");
     }
-    Ok(Exercise { name, track: track.to_owned(), about, hidden: None })
+    let optional = |dependency: &Dependency| matches!(dependency, Dependency::Table { optional: true });
+    let peers = parsed.dependencies.iter().filter(|(_, dependency)| optional(dependency));
+    let peers = peers.map(|(name, _)| name.replace('-', "_")).collect();
+    Ok(Exercise { name, track: track.to_owned(), about, peers, hidden: None })
 }
 
 /// The hidden tests in a solution's folder, if it has any.

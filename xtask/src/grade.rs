@@ -2,6 +2,7 @@
 
 pub mod intake;
 pub mod quiet;
+pub mod screen;
 
 use std::{
     fs,
