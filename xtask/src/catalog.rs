@@ -18,6 +18,9 @@ pub const TRACKS: [&str; 6] = ["threads", "processes", "async", "algorithms", "d
 /// The checks, in the order in which they are made: the quick and telling ones first.
 pub const CHECKS: [&str; 5] = ["tests", "model", "trace", "span", "speed"];
 
+/// The check that only `grade` makes: the tests that a learner does not see.
+pub const HIDDEN: &str = "hidden";
+
 /// The whole course.
 #[derive(Debug)]
 pub struct Catalog {
@@ -205,6 +208,14 @@ impl Exercise {
     /// The checks that are made, in order.
     pub fn checks(&self) -> Vec<&'static str> {
         CHECKS.into_iter().filter(|check| self.about.points.contains_key(*check)).collect()
+    }
+
+    /// What a check is worth; 0 for one that is not made.
+    pub fn worth(&self, check: &str) -> f64 {
+        match &self.hidden {
+            Some(hidden) if check == HIDDEN => hidden.points,
+            _ => self.about.points.get(check).copied().unwrap_or_default(),
+        }
     }
 
     /// All points.

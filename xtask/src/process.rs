@@ -26,7 +26,7 @@ use crate::sandbox::{Excess, Place, Policy, Prepared, Sandbox, Watched, orphans,
 const KEPT: usize = 32 * 1024;
 
 /// More output than this is a flood, in bytes.
-const FLOOD: u64 = 16 * 1024 * 1024;
+pub const FLOOD: u64 = 16 * 1024 * 1024;
 
 /// How often somebody looks at how much a program has taken.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

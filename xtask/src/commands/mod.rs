@@ -12,7 +12,7 @@ use crate::{
 };
 
 mod bench;
-mod check;
+pub mod check;
 mod ci;
 mod doctor;
 mod explain;
