@@ -31,10 +31,11 @@ pub fn arguments(policy: &Policy, trampoline: &Path, stays_root: bool) -> Vec<Os
     };
     if getuid().is_root() {
         // What the inner stage needs to become another user, and to see folders that are closed to root without it.
-        add(
-            &["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_DAC_READ_SEARCH"],
-            &[],
-        );
+        let mut kept = vec!["CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH"];
+        // What it may write can have been given to the other user, for a program that could become that.
+        kept.extend(stays_root.then_some("CAP_DAC_OVERRIDE"));
+        add(&["--cap-drop", "ALL"], &[]);
+        kept.into_iter().for_each(|capability| add(&["--cap-add", capability], &[]));
     } else {
         add(&["--unshare-user"], &[]);
     }
