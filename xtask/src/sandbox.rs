@@ -336,7 +336,7 @@ impl Sandbox {
         command.args(Stage::Outer(outer).arguments()?);
         match bwrap {
             Some(bwrap) => {
-                command.arg(bwrap).args(bubblewrap::arguments(&policy, &self.trampoline));
+                command.arg(bwrap).args(bubblewrap::arguments(&policy, &self.trampoline, user.is_none()));
                 command.arg(bubblewrap::TRAMPOLINE);
             }
             None => {

@@ -244,8 +244,8 @@ fn the_environment_is_its_own() {
         names.sort_unstable();
         assert_eq!(names, ["HOME", "PATH", "RUST_BACKTRACE", "TMPDIR"], "{}", walls.without);
         let home = said.lines().find_map(|line| line.strip_prefix("HOME=")).unwrap();
-        // In memory, where it is `/tmp`; and otherwise gone by now.
-        assert!(home == "/tmp" || !Path::new(home).exists(), "{home} is left: {}", walls.without);
+        // In memory; and otherwise gone by now.
+        assert!(home == "/racecourse-home" || !Path::new(home).exists(), "{home} is left: {}", walls.without);
     }
 }
 
@@ -425,9 +425,10 @@ fn what_the_driver_reads_of_a_workload_is_the_programs() {
         assert!(resident.now > 1 << 20, "{}: {resident:?}", walls.without);
         let setup = lab::workload::Setup { seed: 1, size: 400, threads: 1, at: None };
         let timed = workload.run("submission", setup).unwrap();
-        let on_cores: f64 = timed.threads.values().map(|thread| thread.ran).sum();
-        // The thread computes for 0.4 s, and is on a core for that long by its own account.
-        assert!((0.3..1.0).contains(&on_cores), "{}: {on_cores} s on cores of {} s", walls.without, timed.seconds);
+        // The thread that computes is on a core or waits for one all the time; it is in a process that is not the runner's child.
+        let busy = timed.threads.values().map(|thread| thread.ran + thread.waited).fold(0.0, f64::max);
+        let all = timed.seconds;
+        assert!((0.8 * all - 0.05..1.1 * all).contains(&busy), "{}: {busy} s busy of {all} s", walls.without);
         workload.quit().unwrap();
     }
 }
@@ -435,9 +436,9 @@ fn what_the_driver_reads_of_a_workload_is_the_programs() {
 #[test]
 fn what_the_walls_add_to_a_start_is_told() {
     for walls in each() {
-        let mut times: Vec<f64> = (0..15).map(|_| walls.run(&program(), &["code", "0"]).seconds).collect();
+        let mut times: Vec<f64> = (0..21).map(|_| walls.run(&program(), &["code", "0"]).seconds).collect();
         times.sort_by(f64::total_cmp);
-        println!("a start without [{}]: {:.1} ms", walls.without, times[times.len() / 2] * 1e3);
+        println!("a start without [{}]: {:.1} ms, the fastest {:.1} ms", walls.without, times[10] * 1e3, times[0] * 1e3);
         assert!(times[0] < 2.0, "{}: a start takes {} s", walls.without, times[0]);
     }
 }
