@@ -6,8 +6,7 @@ use clap::Parser;
 use xtask::{
     commands::{Cli, run},
     process::end_children_on_signals,
-    recipe,
-    screen,
+    recipe, screen,
     study::spinning,
 };
 
