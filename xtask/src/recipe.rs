@@ -113,7 +113,8 @@ impl Recipes {
             let safe = !exercise.about.needs.contains(&Need::Unsafe);
             let forbids = if safe { vec!["-F".to_owned(), "unsafe_code".to_owned()] } else { Vec::new() };
             let (libraries, units) = (BTreeMap::new(), BTreeMap::new());
-            let (name, toolchain, hidden) = (exercise.name.clone(), toolchain.clone(), vec![format!("{}/", catalog.root.display())]);
+            let (name, toolchain, hidden) =
+                (exercise.name.clone(), toolchain.clone(), vec![format!("{}/", catalog.root.display())]);
             let recipe = Recipe { name, toolchain, libraries, units, workload, forbids, hidden };
             by_name.insert(exercise.name.clone(), recipe);
         }
@@ -164,7 +165,8 @@ impl Kit {
                 let _removed = fs::remove_dir_all(entry.path());
             }
         }
-        let folder = tempfile::Builder::new().prefix("kit-").tempdir_in(all).context("cannot make a folder for libraries")?.keep();
+        let folder =
+            tempfile::Builder::new().prefix("kit-").tempdir_in(all).context("cannot make a folder for libraries")?.keep();
         let lock = File::create(folder.join("lock")).context("cannot make a lock")?;
         lock.try_lock().context("cannot lock a new file")?;
         Ok(Self { folder, lock })

@@ -259,8 +259,7 @@ impl Recipe {
         let none = BTreeMap::new();
         let units = self.units.get(&library.flavour).into_iter().flatten();
         for unit in units.filter(|unit| unit.value("--crate-type") == Some("bin")) {
-            let (folder, out) =
-                (fresh(work, library.flavour, "program-source")?, fresh(work, library.flavour, "program")?);
+            let (folder, out) = (fresh(work, library.flavour, "program-source")?, fresh(work, library.flavour, "program")?);
             update(&folder.join("workload.rs"), &self.workload)?;
             let job = Job {
                 unit,
@@ -354,8 +353,21 @@ impl Recipe {
         let call = Call { program: &program, reads, writes: job.out, limits: compiler.limits };
         let (arguments, environment) = (job.arguments(self)?, job.environment());
         let line = Line { arguments: &arguments, environment: &environment, folder: job.folder, hidden: &self.hidden };
-        rustc::call(compiler.runner, &call, &line)
+        let said = rustc::call(compiler.runner, &call, &line)?;
+        if said.stopped.is_some() {
+            all_there(&arguments)?;
+        }
+        Ok(said)
     }
+}
+
+/// Looks for the libraries itself: what an error says about them may be the code's own words.
+fn all_there(arguments: &[String]) -> Result<()> {
+    let libraries = arguments.iter().zip(arguments.iter().skip(1)).filter(|(option, _)| *option == "--extern");
+    for library in libraries.filter_map(|(_, value)| value.split_once('=')) {
+        anyhow::ensure!(Path::new(library.1).is_file(), "{} is gone; grade again", library.1);
+    }
+    Ok(())
 }
 
 /// Whether a name stays below `folder`.

@@ -82,6 +82,7 @@ impl Mended {
             }
         }
         let mut lost = Vec::new();
+        let mut gone: BTreeMap<&str, Vec<Range<usize>>> = BTreeMap::new();
         for ((file, index), errors) in &blamed {
             let place = &places[*file][*index];
             let message = self.cause(errors).unwrap_or_else(|| words(errors.iter().copied()));
@@ -89,8 +90,11 @@ impl Mended {
                 What::Test(test) => lost.push(Broken { test: test.clone(), message }),
                 What::Names(names) => self.causes.push((names.clone(), message)),
             }
-            if let Some(text) = self.files.get_mut(*file) {
-                blank(text, place.bytes.clone());
+            gone.entry(*file).or_default().push(place.bytes.clone());
+        }
+        for (file, ranges) in gone {
+            if let Some(text) = self.files.get_mut(file) {
+                blank(text, ranges);
             }
         }
         // A whole module may have gone, with tests in it.
@@ -235,10 +239,81 @@ fn place(syntax: &impl Spanned, what: What) -> Place {
     Place { bytes: span.byte_range(), from: at(span.start()), to: at(span.end()), what }
 }
 
-/// Spaces in the place of what stands there; lines stay lines.
-fn blank(text: &mut String, bytes: Range<usize>) {
-    if let Some(gone) = text.get(bytes.clone()) {
-        let empty: String = gone.chars().filter(|character| matches!(character, '\n' | '\r')).collect();
-        text.replace_range(bytes, &empty);
+/// Takes away what stands there; lines stay lines.
+fn blank(text: &mut String, mut ranges: Vec<Range<usize>>) {
+    // From the end, so that what is still to go stays where it is; what holds another one goes with it.
+    ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    ranges.dedup_by(|inner, outer| inner.end <= outer.end);
+    for range in ranges.into_iter().rev() {
+        if let Some(gone) = text.get(range.clone()) {
+            let empty: String = gone.chars().filter(|character| matches!(character, '\n' | '\r')).collect();
+            text.replace_range(range, &empty);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Mended {
+        Mended::new(&Sources::from([("tests/t.rs".to_owned(), text.as_bytes().to_owned())]), "tests/t.rs").unwrap()
+    }
+
+    /// An error at the first place of `what` in the text.
+    fn error(mended: &Mended, what: &str, message: &str) -> Diagnostic {
+        let before = mended.files["tests/t.rs"].split_once(what).unwrap().0;
+        let (line_start, column_start) = (
+            before.lines().count().max(1) + usize::from(before.ends_with('\n')),
+            before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+        );
+        let span = Span { file_name: "tests/t.rs".into(), line_start, column_start, is_primary: true, expansion: None };
+        Diagnostic {
+            message: message.into(),
+            code: None,
+            level: "error".into(),
+            rendered: None,
+            spans: vec![span],
+            children: Vec::new(),
+        }
+    }
+
+    const TEXT: &str = "use a::{\n    B, c::{D, E},\n};\n\n/// Text.\n#[test]\nfn one() {\n    B\n}\nfn help() {}\n\n\
+        mod inner {\n    #[tokio::test]\n    async fn two() {}\n}\n";
+
+    #[test]
+    fn tests_are_found_also_in_modules() {
+        assert_eq!(file(TEXT).tests, ["one", "inner::two"]);
+    }
+
+    #[test]
+    fn a_name_leaves_its_import_and_every_line_stays() {
+        let mut mended = file(TEXT);
+        let errors = [error(&mended, "D,", "no `D`"), error(&mended, "B,", "no `B`")];
+        assert!(mended.leave_out(errors.iter()).unwrap());
+        assert_eq!(mended.files["tests/t.rs"], TEXT.replacen("B, c::{D, E}", " c::{ E}", 1));
+        // Who uses it is told what has become of it, and not that it is not there.
+        let error = error(&mended, "B\n", "cannot find value `B` in this scope");
+        assert!(mended.leave_out([error].iter()).unwrap());
+        assert_eq!(mended.broken, [Broken { test: "one".into(), message: "no `B`".into() }]);
+        assert_eq!(mended.files["tests/t.rs"].lines().count(), TEXT.lines().count());
+    }
+
+    #[test]
+    fn a_module_takes_its_tests_along() {
+        let mut mended = file(TEXT);
+        let errors = [error(&mended, "mod inner", "wrong"), error(&mended, "async", "wrong too")];
+        assert!(mended.leave_out(errors.iter()).unwrap());
+        assert_eq!((mended.tests.as_slice(), mended.broken.len()), (["one".to_owned()].as_slice(), 1));
+        assert_eq!(mended.files["tests/t.rs"].lines().count(), TEXT.lines().count());
+    }
+
+    #[test]
+    fn what_is_about_nothing_here_leaves_out_nothing() {
+        let mut mended = file(TEXT);
+        let mut error = error(&mended, "B,", "elsewhere");
+        error.spans[0].file_name = "src/lib.rs".into();
+        assert!(!mended.leave_out([error].iter()).unwrap());
+        assert_eq!(mended.files["tests/t.rs"], TEXT);
     }
 }

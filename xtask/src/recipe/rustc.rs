@@ -123,10 +123,15 @@ impl Diagnostic {
         self.level.starts_with("error")
     }
 
-    /// Whether it is about a library that is missing or was compiled otherwise: what the course hands to rustc is not right.
-    pub fn is_courses(&self) -> bool {
-        const CRATES: [&str; 5] = ["E0460", "E0461", "E0462", "E0463", "E0514"];
-        self.code.as_ref().is_some_and(|code| CRATES.contains(&code.code.as_str()))
+    /// Whether it cannot be the code's fault: a library of the course does not fit, or the disk is full. No code can bring about
+    /// such a message by itself: what `compile_error!` says has a place in a file, and no number.
+    fn is_courses(&self) -> bool {
+        const CRATES: [&str; 3] = ["E0460", "E0461", "E0514"];
+        let number = self.code.as_ref().map_or("", |code| code.code.as_str());
+        // `extern crate nothing` has the same number as a library that a library of the course wants.
+        let of_dependency = number == "E0463" && self.message.contains("which `");
+        let full = self.spans.is_empty() && self.words().contains("No space left on device");
+        CRATES.contains(&number) || of_dependency || full
     }
 
     /// Whether it counts the others, and no more.
@@ -162,6 +167,8 @@ pub enum Stopped {
     Processor,
     /// The memory was.
     Memory,
+    /// Somebody else has killed it: mostly the system, because its memory ran out.
+    Killed,
     /// It broke, mostly because its stack was used up.
     Broke,
     /// It wrote too much, into a file or as messages.
@@ -196,6 +203,10 @@ impl Said {
                  a macro or a type that doubles itself",
                 limits.memory >> 20
             )),
+            Stopped::Killed => Some(
+                "the compiler was killed from outside, as a system does whose memory has run out; grade with fewer jobs"
+                    .to_owned(),
+            ),
             Stopped::Broke => Some("the compiler broke; look for code that is nested very deeply".to_owned()),
             Stopped::Flooded => Some("the compiler was stopped: it wrote more than any code here needs".to_owned()),
             Stopped::Wall => Some(format!(
@@ -205,7 +216,7 @@ impl Said {
         };
         let errors = words(self.errors());
         let spoke = limit.is_some() || !errors.is_empty();
-        let blameless = stopped == Stopped::Wall || !spoke || self.errors().any(Diagnostic::is_courses);
+        let blameless = matches!(stopped, Stopped::Wall | Stopped::Killed) || !spoke || self.errors().any(Diagnostic::is_courses);
         let verdict = if blameless { Verdict::Error } else { Verdict::Fail };
         let rest = if errors.is_empty() { self.rest.as_str() } else { "" };
         let parts = [limit.unwrap_or_default(), errors, rest.trim().to_owned()];
@@ -349,7 +360,7 @@ fn why(status: Option<ExitStatus>, diagnostics: &[Diagnostic], rest: &str) -> Op
         Some(PROCESSOR) => Stopped::Processor,
         Some(FILE_SIZE) => Stopped::Flooded,
         _ if out_of_memory => Stopped::Memory,
-        Some(KILLED) => Stopped::Memory,
+        Some(KILLED) => Stopped::Killed,
         Some(ABORTED | FAULT) => Stopped::Broke,
         _ if says("signal: 24") => Stopped::Processor,
         _ if says("signal: 25") => Stopped::Flooded,
