@@ -141,8 +141,20 @@ impl Side<'_> {
 struct Match<'a> {
     subject: Side<'a>,
     opponent: Side<'a>,
-    /// How many cores the subject kept busy while it had nothing to do, by pair.
-    idle: Vec<f64>,
+    idle: Idle,
+}
+
+/// How many cores the subject kept busy while it had nothing to do, by pair. By when it was: half of the pairs show nothing
+/// where it works only before its runs, or only after them.
+#[derive(Default)]
+struct Idle {
+    /// While its opponent ran, its own run being over.
+    after: Vec<f64>,
+    /// While its opponent ran, its own run being prepared and not asked for yet.
+    before: Vec<f64>,
+    /// The same while its opponent was prepared. That may be too short for a count of cores to mean anything: in seconds on a
+    /// core, and how long it was.
+    ahead: Vec<[f64; 2]>,
 }
 
 impl Match<'_> {
@@ -151,26 +163,30 @@ impl Match<'_> {
         // In the order in which they are timed, so that neither always finds its input where it was just put.
         if subject_first {
             self.subject.prepare(setup).map_err(Blame::Subject)?;
-            self.opponent.prepare(setup).map_err(Blame::Opponent)?;
+            let (prepared, busy, time) = self.beside(|opponent| opponent.prepare(setup));
+            prepared.map_err(Blame::Opponent)?;
+            self.idle.ahead.push([busy, time]);
             let own = self.subject.go(setup).map_err(Blame::Subject)?;
-            let other = self.beside(setup).map_err(Blame::Opponent)?;
-            self.judged(setup, own, other)
+            let (other, busy, time) = self.beside(|opponent| opponent.go(setup));
+            self.idle.after.push(busy / time);
+            self.judged(setup, own, other.map_err(Blame::Opponent)?)
         } else {
             self.opponent.prepare(setup).map_err(Blame::Opponent)?;
             self.subject.prepare(setup).map_err(Blame::Subject)?;
-            let other = self.beside(setup).map_err(Blame::Opponent)?;
+            let (other, busy, time) = self.beside(|opponent| opponent.go(setup));
+            self.idle.before.push(busy / time);
             let own = self.subject.go(setup).map_err(Blame::Subject)?;
-            self.judged(setup, own, other)
+            self.judged(setup, own, other.map_err(Blame::Opponent)?)
         }
     }
 
-    /// Runs the opponent, and notes how many cores the subject kept busy meanwhile, with nothing to do: its last run is over,
-    /// or its next one was not asked for yet.
-    fn beside(&mut self, setup: Setup) -> anyhow::Result<Ran> {
+    /// Has the opponent do something, and looks what the subject does meanwhile, with nothing to do: how many seconds it was on
+    /// a core, of how many.
+    fn beside<T>(&mut self, does: impl FnOnce(&mut Side<'_>) -> T) -> (T, f64, f64) {
         let (before, started) = (self.subject.contender.process.on_cores(), Instant::now());
-        let ran = self.opponent.go(setup)?;
-        self.idle.push((self.subject.contender.process.on_cores() - before) / started.elapsed().as_secs_f64());
-        Ok(ran)
+        let done = does(&mut self.opponent);
+        let busy = self.subject.contender.process.on_cores() - before;
+        (done, busy, started.elapsed().as_secs_f64())
     }
 
     /// Both, if they made the same. Where they did not, the baseline tells who is wrong.
@@ -216,7 +232,7 @@ pub fn compare(
     let spec = opponent.process.spec.clone();
     same_workload(&subject.process.spec, &spec).map_err(|fault| Blame::Subject(fault.into()))?;
     let [subject, opponent] = [subject, opponent].map(|contender| Side { contender, digesting: Vec::new() });
-    let mut both = Match { subject, opponent, idle: Vec::new() };
+    let mut both = Match { subject, opponent, idle: Idle::default() };
     let load = load::wait_until_idle(plan.patience);
     // The first pair warms caches, pools and pages up, and is thrown away.
     both.subject.run(setup).and_then(|own| right(&own, digest)).map_err(Blame::Subject)?;
@@ -239,7 +255,7 @@ pub fn compare(
         })
     })?;
     done_means_done(&both.subject.digesting, &both.opponent.digesting, &pairs)
-        .and_then(|()| rests_between(both.idle))
+        .and_then(|()| both.idle.is_rest(&pairs))
         .map_err(|fault| Blame::Subject(fault.into()))?;
     let mut speed = Speed {
         against: against.to_owned(),
@@ -322,15 +338,22 @@ fn done_means_done(own: &[f64], other: &[f64], pairs: &[Pair]) -> Result<(), Fau
     Err(Fault { what, stderr: String::new() })
 }
 
-/// Whose threads go on between its runs takes cores from its opponent: the opponent seems slow, or no pair is ever clean, and
-/// the machine would be blamed for it. `idle` is in cores.
-fn rests_between(idle: Vec<f64>) -> Result<(), Fault> {
-    let busy = median(idle);
-    if busy <= 0.25 {
-        return Ok(());
+impl Idle {
+    /// Whose threads go on between its runs takes cores from its opponent: the opponent seems slow, or no pair is ever clean,
+    /// and the machine would be blamed for it. And who works before it is asked to is timed at less than its work.
+    fn is_rest(&self, pairs: &[Pair]) -> Result<(), Fault> {
+        let run = median(pairs.iter().map(|pair| pair.opponent).collect());
+        let [busy, time] = [0, 1].map(|which| median(self.ahead.iter().map(|ahead| ahead[which]).collect()));
+        // In a time that is short beside a run nothing is gained.
+        let ahead = if busy > 0.05 * run && time > 0.0 { busy / time } else { 0.0 };
+        let busy = [median(self.after.clone()), median(self.before.clone()), ahead].into_iter().fold(0.0, f64::max);
+        if busy <= 0.25 {
+            return Ok(());
+        }
+        let what =
+            format!("it keeps {busy:.1} cores busy while it has nothing to do: threads of it work before or after its runs");
+        Err(Fault { what, stderr: String::new() })
     }
-    let what = format!("it keeps {busy:.1} cores busy while it has nothing to do: threads of it go on after its runs");
-    Err(Fault { what, stderr: String::new() })
 }
 
 /// Says which pairs count: those in which both runs had their cores. Where the system does not tell, every pair counts: the
@@ -472,10 +495,19 @@ mod tests {
 
     #[test]
     fn who_goes_on_between_its_runs_is_found_out() {
-        assert!(rests_between(Vec::new()).is_ok());
-        assert!(rests_between(vec![0.9, 0.2, 0.0, 0.2, 0.9]).is_ok(), "memory is given back now and then");
-        let fault = rests_between(vec![0.9, 1.0, 0.1, 0.95]).unwrap_err().to_string();
-        assert!(fault.starts_with("it keeps 0.9 cores busy while it has nothing to do"), "{fault}");
+        let is_rest = |idle: Idle| idle.is_rest(&vec![pair(0.05, 0.1); 5]);
+        assert!(is_rest(Idle::default()).is_ok());
+        let now_and_then = vec![0.9, 0.2, 0.0, 0.2, 0.9];
+        assert!(is_rest(Idle { after: now_and_then.clone(), before: now_and_then, ahead: Vec::new() }).is_ok());
+        for idle in [
+            Idle { after: vec![0.9, 1.0, 0.1, 0.95], ..Idle::default() },
+            Idle { before: vec![0.9, 1.0, 0.1, 0.95], after: vec![0.0; 4], ..Idle::default() },
+            Idle { ahead: vec![[0.018, 0.02]; 4], after: vec![0.0; 4], before: vec![0.0; 4] },
+        ] {
+            let fault = is_rest(idle).unwrap_err().to_string();
+            assert!(fault.starts_with("it keeps 0.9 cores busy while it has nothing to do"), "{fault}");
+        }
+        assert!(is_rest(Idle { ahead: vec![[0.002, 0.002]; 4], ..Idle::default() }).is_ok(), "too short to gain by");
     }
 
     #[test]

@@ -429,10 +429,10 @@ fn where_two_outputs_differ_the_baseline_tells_who_is_wrong() {
 
 #[test]
 fn who_works_between_its_runs_is_found_out() {
-    // From the answer to prepare on, until it is asked to go.
+    // From the answer to prepare on, until it is asked to go. Several, of which some get a core on a busy machine, too.
     let ahead = Fake {
-        prepare: r#"say '{"prepared":{"pid":1}}'; (while :; do :; done) & worker=$!"#.into(),
-        go: format!("kill $worker; {}", Fake::right().go),
+        prepare: r#"say '{"prepared":{"pid":1}}'; workers=; for _ in 1 2 3 4 5 6 7 8; do (while :; do :; done) & workers="$workers $!"; done"#.into(),
+        go: format!("kill $workers; {}", Fake::right().go),
         ..Fake::right()
     };
     let slow = Fake { go: format!("sleep 0.05; {}", Fake::right().go), ..Fake::right() };
