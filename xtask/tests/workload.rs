@@ -13,7 +13,7 @@ use xtask::{
     catalog::{Catalog, find_root},
     curves::{Failure, Sampling, Scaling, Series},
     driver::{Fault, Workload},
-    measure::{Blame, Contender, Plan, compare},
+    measure::{Blame, Contender, Plan, compare, seed_of_pair},
     results::Speed,
     sweep::Field,
 };
@@ -347,6 +347,11 @@ fn everybodys_memory_is_told_by_who_it_is() {
 
 /// Compares two, the processes gone afterwards.
 fn compared(subject: &Fake, opponent: &Fake) -> Result<Speed, Blame> {
+    compared_on(subject, opponent, RIGHT)
+}
+
+/// As [`compared`], where the baseline's digest for the seed of [`SETUP`] is this one.
+fn compared_on(subject: &Fake, opponent: &Fake, digest: &str) -> Result<Speed, Blame> {
     let programs = [subject.written(), opponent.written()];
     let [mut subject, mut opponent] = programs.each_ref().map(|program| program.start().unwrap());
     let plan = Plan { threshold: 1.2, least: 6, most: 12, budget: Duration::from_secs(60), patience: Duration::ZERO };
@@ -355,7 +360,7 @@ fn compared(subject: &Fake, opponent: &Fake) -> Result<Speed, Blame> {
         Contender { process: &mut opponent, entry: "submission" },
         "the other",
         SETUP,
-        RIGHT,
+        digest,
         plan,
     );
     drop((subject, opponent));
@@ -383,6 +388,56 @@ fn every_pair_is_stored_with_who_ran_first_and_when() {
     assert!(speed.pairs.is_sorted_by_key(|pair| pair.at.unwrap()));
     // A shell that only answers runs for no 20 ms.
     assert!(speed.caveats.iter().any(|caveat| caveat.starts_with("a run of the other took ")), "{:?}", speed.caveats);
+}
+
+/// Its output is the end of the seed, and `at_go` may change that.
+fn seeded(at_go: &str) -> Fake {
+    let prepare = r#"who=$request; seed=${request##*'"seed":'}; seed=${seed%%,*}; say '{"prepared":{"pid":1}}'"#;
+    let go = format!(
+        r#"output=$(printf '0000000000000000%s' "$seed" | tail -c 16); {at_go}; say '{{"done":{{}}}}'; say '{{"output":{{"digest":"'$output'"}}}}'"#
+    );
+    Fake { prepare: prepare.into(), go, ..Fake::right() }
+}
+
+/// What [`seeded`] makes of the seed of [`SETUP`].
+const SEEDED: &str = "0000000000000001";
+
+#[test]
+fn every_pair_has_an_input_of_its_own_that_its_seed_tells() {
+    let speed = compared_on(&seeded(":"), &seeded(":"), SEEDED).unwrap();
+    let seeds: Vec<u64> = speed.pairs.iter().map(|pair| pair.seed.unwrap()).collect();
+    assert!(seeds.iter().enumerate().all(|(pair, seed)| *seed == seed_of_pair(SETUP.seed, pair as u64)));
+    assert!((1..seeds.len()).all(|pair| !seeds[..pair].contains(&seeds[pair])) && !seeds.contains(&SETUP.seed), "{seeds:?}");
+}
+
+#[test]
+fn an_answer_that_was_kept_is_wrong_the_next_time() {
+    let keeps = seeded("output=${kept:-$output}; kept=$output");
+    let Err(Blame::Subject(error)) = compared_on(&keeps, &seeded(":"), SEEDED) else { panic!("the subject is to blame") };
+    assert!(error.to_string().starts_with(&format!("its output is wrong: digest {SEEDED} where")), "{error}");
+}
+
+#[test]
+fn where_two_outputs_differ_the_baseline_tells_who_is_wrong() {
+    // Wrong in every pair, and right in the first run of all.
+    let wrong = seeded(&format!("case $who in *submission*) [ $output = {SEEDED} ] || output=00000000000000bb;; esac"));
+    let Err(Blame::Opponent(error)) = compared_on(&seeded(":"), &wrong, SEEDED) else { panic!("the opponent is to blame") };
+    assert!(error.to_string().starts_with("its output is wrong: digest 00000000000000bb where"), "{error}");
+    let Err(Blame::Subject(error)) = compared_on(&wrong, &seeded(":"), SEEDED) else { panic!("the subject is to blame") };
+    assert!(error.to_string().starts_with("its output is wrong: digest 00000000000000bb where"), "{error}");
+}
+
+#[test]
+fn who_works_between_its_runs_is_found_out() {
+    // From the answer to prepare on, until it is asked to go. Several, of which some get a core on a busy machine, too.
+    let ahead = Fake {
+        prepare: r#"say '{"prepared":{"pid":1}}'; workers=; for _ in 1 2 3 4 5 6 7 8; do (while :; do :; done) & workers="$workers $!"; done"#.into(),
+        go: format!("kill $workers; {}", Fake::right().go),
+        ..Fake::right()
+    };
+    let slow = Fake { go: format!("sleep 0.05; {}", Fake::right().go), ..Fake::right() };
+    let Err(Blame::Subject(error)) = compared(&ahead, &slow) else { panic!("the subject is to blame") };
+    assert!(error.to_string().starts_with("it keeps "), "{error}");
 }
 
 #[test]
