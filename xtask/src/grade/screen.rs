@@ -294,7 +294,7 @@ fn banned(target: &[String], glob: bool, has_model: bool) -> Option<(&'static st
     let segments: Vec<&str> = target.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["lab", "model" | "evidence" | "proof", ..] => Some(("it speaks to the runner in the place of the tests", Costs::All)),
-        ["lab", "par", "measure" | "record" | "record_moments", ..] => {
+        ["lab", "par", "measure" | "record" | "record_moments" | "tick", ..] => {
             Some(("what an instrument counts is not for the code that it counts", Costs::Check("span")))
         }
         ["std", rest @ ..] if has_model && is_unseen(rest, glob) => Some((UNSEEN, Costs::Check("model"))),
