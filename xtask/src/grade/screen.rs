@@ -89,6 +89,13 @@ fn read<'a>(sources: &'a Sources, findings: &mut BTreeSet<Finding>) -> Vec<File<
     files
 }
 
+/// What `text` imports whole, `use name::..::*`: the first name, and its line. Nothing where it is no Rust.
+pub fn imported_whole(text: &str) -> Vec<(String, usize)> {
+    let Ok(tokens) = tokens_of(text) else { return Vec::new() };
+    let globs = paths_of(&tokens).into_iter().filter(|written| written.bound.as_deref() == Some("*"));
+    globs.filter_map(|written| Some((written.segments.into_iter().next()?, written.line))).collect()
+}
+
 fn names_of(files: &[File<'_>]) -> Names {
     let written: Vec<&Written> = files.iter().flat_map(|file| &file.written).collect();
     Names::of(files.iter().flat_map(|file| &file.tokens), &written)
