@@ -3,6 +3,7 @@
 //! Data flows one way: [`catalog`], [`build`], run ([`process`], [`driver`]), evidence and verdict ([`check`], [`measure`]),
 //! [`results`], and the writers over those.
 
+pub mod attacks;
 pub mod build;
 pub mod catalog;
 pub mod ceilings;

@@ -231,6 +231,12 @@ const ROWS: &[Row] = &[
         "lab/src/lib.rs",
         "`allow` in line 2; write #[expect(",
     ),
+    (
+        "exercises/threads/doubling/workload.rs",
+        Write("//! Work.\nuse doubling::{\n    double, inner::*,\n};\nfn main() {}\n"),
+        "doubling/workload.rs",
+        "line 3 imports all that is in doubling; name what it uses",
+    ),
 ];
 
 #[test]

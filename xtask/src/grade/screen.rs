@@ -89,6 +89,13 @@ fn read<'a>(sources: &'a Sources, findings: &mut BTreeSet<Finding>) -> Vec<File<
     files
 }
 
+/// What `text` imports whole, `use name::..::*`: the first name, and its line. Nothing where it is no Rust.
+pub fn imported_whole(text: &str) -> Vec<(String, usize)> {
+    let Ok(tokens) = tokens_of(text) else { return Vec::new() };
+    let globs = paths_of(&tokens).into_iter().filter(|written| written.bound.as_deref() == Some("*"));
+    globs.filter_map(|written| Some((written.segments.into_iter().next()?, written.line))).collect()
+}
+
 fn names_of(files: &[File<'_>]) -> Names {
     let written: Vec<&Written> = files.iter().flat_map(|file| &file.written).collect();
     Names::of(files.iter().flat_map(|file| &file.tokens), &written)
@@ -294,7 +301,7 @@ fn banned(target: &[String], glob: bool, has_model: bool) -> Option<(&'static st
     let segments: Vec<&str> = target.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["lab", "model" | "evidence" | "proof", ..] => Some(("it speaks to the runner in the place of the tests", Costs::All)),
-        ["lab", "par", "measure" | "record" | "record_moments", ..] => {
+        ["lab", "par", "measure" | "record" | "record_moments" | "tick", ..] => {
             Some(("what an instrument counts is not for the code that it counts", Costs::Check("span")))
         }
         ["std", rest @ ..] if has_model && is_unseen(rest, glob) => Some((UNSEEN, Costs::Check("model"))),

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Fault, Finder, from_root, read};
-use crate::stage::files_below;
+use crate::{grade::screen::imported_whole, stage::files_below};
 
 /// Where Rust files are.
 const FOLDERS: [&str; 5] = ["benches", "exercises", "lab", "solutions", "xtask"];
@@ -22,6 +22,13 @@ pub(super) fn look(root: &Path) -> Result<Vec<Fault>> {
     Ok(finder.faults)
 }
 
+/// The exercise that a file is not the learner's own of: its tests and its workload.
+fn judged_by(file: &str) -> Option<&str> {
+    let mut parts = file.strip_prefix("exercises/")?.split('/');
+    let (_track, exercise, part) = (parts.next()?, parts.next()?, parts.next()?);
+    ["tests", "workload.rs"].contains(&part).then_some(exercise)
+}
+
 fn one(finder: &mut Finder, file: &str, text: &str) {
     let first = text.lines().find(|line| !line.trim().is_empty());
     if !first.is_some_and(|line| line.starts_with("//!")) {
@@ -36,5 +43,13 @@ fn one(finder: &mut Finder, file: &str, text: &str) {
                 "write #[expect(.., reason = \"..\")], or mend what the lint says",
             );
         }
+    }
+    let Some(exercise) = judged_by(file) else { return };
+    for (_, line) in imported_whole(text).into_iter().filter(|(name, _)| name == exercise) {
+        finder.add(
+            file,
+            format!("line {line} imports all that is in {exercise}"),
+            "name what it uses: a learner's crate may bring an `assert_eq!` or a `u64` of its own",
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! What the count must be, wherever the text is cut.
 
+mod signatures;
+
 use std::collections::HashMap;
 
 use lab::{

@@ -2,6 +2,8 @@
 //!
 //! The site is the Rust documentation (or pages like it) on this machine, in another thread; see `lab::site`.
 
+mod signatures;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::TcpListener,

@@ -1,5 +1,7 @@
 //! What the trace of a crawl must show, held against what the site saw: a span says what your program did, and when.
 
+mod signatures;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crawler::{Options, crawl};

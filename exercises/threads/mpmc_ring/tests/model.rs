@@ -4,6 +4,8 @@
 //! model has a bound, its threads are interrupted no more often than that in one execution: without it the search would take
 //! minutes, and every mistake that we know of shows with two interruptions.
 
+mod signatures;
+
 #[path = "specification/queue.rs"]
 mod queue;
 

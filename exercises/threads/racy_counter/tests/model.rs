@@ -1,5 +1,7 @@
 //! Two threads in every order of their steps, and with every stale value that the orderings allow.
 
+mod signatures;
+
 use lab::{
     model::{Model, reach},
     sync::Arc,

@@ -3,6 +3,8 @@
 //! The values are `Tracked`: a value that is never dropped, dropped twice, or used after its drop fails the model. So does the
 //! memory that holds it, which the block watches in the same way.
 
+mod signatures;
+
 use lab::{
     model::{Model, reach},
     thread,

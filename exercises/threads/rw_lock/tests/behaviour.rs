@@ -3,6 +3,8 @@
 // With feature `model`, the types of `lab` work only inside a model.
 #![cfg(not(feature = "model"))]
 
+mod signatures;
+
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},

@@ -1,5 +1,7 @@
 //! What `sum` promises, in every order of a few steps, and with every stale value that the orderings allow.
 
+mod signatures;
+
 use lab::{
     model::{Model, reach},
     sync::{

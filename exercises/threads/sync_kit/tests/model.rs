@@ -1,5 +1,7 @@
 //! The three tools in every order of their steps, and with wake-ups that nobody has caused.
 
+mod signatures;
+
 use std::array::from_fn;
 
 use lab::{

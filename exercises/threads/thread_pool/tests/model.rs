@@ -2,6 +2,8 @@
 //!
 //! Whoever sleeps and is not woken shows here as a deadlock.
 
+mod signatures;
+
 use lab::{
     cell::UnsafeCell,
     model::{Model, reach},

@@ -4,6 +4,8 @@
 // With feature `model`, the types of `lab` work only inside a model.
 #![cfg(not(feature = "model"))]
 
+mod signatures;
+
 use std::{cell::Cell, ptr::NonNull, rc::Rc};
 
 use lab::{

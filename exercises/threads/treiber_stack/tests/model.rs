@@ -2,6 +2,8 @@
 //!
 //! A node that is never freed, freed twice, or looked at after that fails the model, and so does such a value: both are watched.
 
+mod signatures;
+
 use std::ptr::{self, NonNull};
 
 use lab::{

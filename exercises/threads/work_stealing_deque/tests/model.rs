@@ -1,5 +1,7 @@
 //! The deque in every order of its owner's and its thieves' steps, and with every stale value that its orderings allow.
 
+mod signatures;
+
 mod common;
 
 use common::Kept;

@@ -53,11 +53,12 @@ fn path(tokens: &[Token], start: usize, all: &mut Vec<Written>) -> usize {
     let by_macro = start.checked_sub(1).is_some_and(|before| tokens[before].is('$'));
     let mut segments = vec![if by_macro && first != "crate" { format!("${first}") } else { first.to_owned() }];
     let mut at = start + 1;
-    while is_colons(tokens, at)
-        && let Some(name) = tokens.get(at + 2).and_then(Token::ident)
-    {
-        segments.push(name.to_owned());
-        at += 3;
+    while is_colons(tokens, at) {
+        // `std::sync::$name` of a macro may be anything of `std::sync`.
+        let left_open = tokens.get(at + 2).is_some_and(|token| token.is('$'));
+        let Some(name) = tokens.get(at + 2 + usize::from(left_open)).and_then(Token::ident) else { break };
+        segments.push(if left_open { format!("${name}") } else { name.to_owned() });
+        at += 3 + usize::from(left_open);
     }
     let Token { line, in_macro, .. } = tokens[start];
     all.push(Written { segments, line, bound: None, in_macro });

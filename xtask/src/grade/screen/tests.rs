@@ -162,8 +162,12 @@ fn the_runner_is_spoken_to_by_tests_alone() {
             "use lab::{model::reach};",
         ],
     );
-    all_cost("merge_sort", Costs::Check("span"), &["fn a() { lab::par::measure(0, || b()).0 }"]);
-    none_costs("merge_sort", &["use lab::par; fn a() { par::join(b, c) }", "use lab::{par::{join, tick}, trace};"]);
+    all_cost(
+        "merge_sort",
+        Costs::Check("span"),
+        &["fn a() { lab::par::measure(0, || b()).0 }", "use lab::par; fn a() { par::tick(9) }"],
+    );
+    none_costs("merge_sort", &["use lab::par; fn a() { par::join(b, c) }", "use lab::{par::{join, scope}, trace};"]);
 }
 
 #[test]

@@ -1,0 +1,3 @@
+//! What the count is made of.
+
+pub mod size;

@@ -1,0 +1,3 @@
+//! They ask for nothing.
+#[test]
+fn the_guard_lends_the_value() {}
