@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{Usage, check::show, code_of, find};
 use crate::{
     catalog::Catalog,
-    grade::grader::Grader,
+    grade::grader::{Grader, Options},
     results::{Results, State},
     screen::{self, bold, faint, say},
 };
@@ -19,7 +19,7 @@ pub fn grade(catalog: &Catalog, submission: &Path, only: &[String], out: &Path, 
         return Err(Usage(format!("{} is not there; name the folder of the submission", submission.display())).into());
     }
     let program = std::env::current_exe().context("cannot tell where this program is")?;
-    let grader = Grader::open(catalog, only, None, &program)?;
+    let grader = Grader::open(catalog, only, Options { seed: None, timed: true }, &program)?;
     let id = submission.file_name().map_or_else(|| "submission".into(), |name| name.to_string_lossy().into_owned());
     let results = grader.grade(&id, submission);
     let path = out.join("results.json");

@@ -47,8 +47,16 @@ pub struct Grader<'a> {
     /// The runner's own program, which puts others behind walls.
     trampoline: PathBuf,
     layers: Vec<Layer>,
-    /// The seed of every input, where the command names one.
-    seed: Option<u64>,
+    options: Options,
+}
+
+/// How submissions are graded.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The seed of every input, where the command names one; else each submission has its own.
+    pub seed: Option<u64>,
+    /// Whether run times are compared. Without, the check is not measurable, and costs nothing.
+    pub timed: bool,
 }
 
 /// What came of one submission, until it is a [`Results`].
@@ -78,7 +86,7 @@ impl<'a> Grader<'a> {
     ///
     /// # Errors
     /// If cargo cannot be run, or the course itself does not build.
-    pub fn open(catalog: &'a Catalog, only: Vec<&'a Exercise>, seed: Option<u64>, trampoline: &Path) -> Result<Self> {
+    pub fn open(catalog: &'a Catalog, only: Vec<&'a Exercise>, options: Options, trampoline: &Path) -> Result<Self> {
         let wanted: Vec<&Exercise> = if only.is_empty() { catalog.exercises.iter().collect() } else { only.clone() };
         let recipes = Recipes::record(catalog, &wanted, trampoline)?;
         let mut opponents = BTreeMap::new();
@@ -91,7 +99,7 @@ impl<'a> Grader<'a> {
         }
         let layers = Sandbox::detect(trampoline).layers();
         let quiet = Quiet::of(&catalog.scratch())?;
-        Ok(Self { catalog, only, recipes, opponents, quiet, trampoline: trampoline.to_owned(), layers, seed })
+        Ok(Self { catalog, only, recipes, opponents, quiet, trampoline: trampoline.to_owned(), layers, options })
     }
 
     /// What keeps a submission's code from the rest of this machine.
@@ -115,14 +123,19 @@ impl<'a> Grader<'a> {
     /// Everything there is to say of the submission in `folder`, which is called `id`. Whatever goes wrong on the way is in it:
     /// a fault of the grader is [`State::Error`], and no zero.
     pub fn grade(&self, id: &str, folder: &Path) -> Results {
+        self.grade_for(id, folder, &self.only, self.options)
+    }
+
+    /// As [`grade`](Self::grade), for other exercises (of those that this was opened for) and by other options.
+    pub fn grade_for(&self, id: &str, folder: &Path, only: &[&'a Exercise], options: Options) -> Results {
         let begun = Begun::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.graded(folder))).unwrap_or_else(|panic| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.graded(folder, only, options))).unwrap_or_else(|panic| {
             let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             Err(anyhow::anyhow!("the grader panicked: {}", words.unwrap_or("it did not say why")))
         });
         let (state, graded) = match outcome {
             Ok(Ok(graded)) => (State::Graded, graded),
-            Ok(Err(why)) => (State::Rejected(why.clone()), Graded { exercises: self.nothing_of(&why), ..Graded::default() }),
+            Ok(Err(why)) => (State::Rejected(why.clone()), Graded { exercises: nothing_of(only, &why), ..Graded::default() }),
             Err(error) => (State::Error(format!("{error:#}")), Graded::default()),
         };
         let mut results = begun.results("grade", self.catalog, graded.seed, graded.exercises);
@@ -139,33 +152,24 @@ impl<'a> Grader<'a> {
         results
     }
 
-    /// The exercises asked for, each with no points and the reason.
-    fn nothing_of(&self, why: &str) -> Vec<ExerciseResult> {
-        let of = |exercise: &&Exercise| {
-            let checks = refused(exercise, &checks_of(exercise), why);
-            exercise_result(exercise, vec![summed(checks)])
-        };
-        self.only.iter().map(of).collect()
-    }
-
-    fn graded(&self, folder: &Path) -> Result<Result<Graded, String>> {
-        let taken = match intake::take(self.catalog, folder, &self.only)? {
+    fn graded(&self, folder: &Path, only: &[&'a Exercise], options: Options) -> Result<Result<Graded, String>> {
+        let taken = match intake::take(self.catalog, folder, only)? {
             Ok(taken) => taken,
             Err(why) => return Ok(Err(why)),
         };
         let fingerprint = taken.fingerprint();
-        let seed = self.seed.unwrap_or_else(|| seed_of(&fingerprint));
+        let seed = options.seed.unwrap_or_else(|| seed_of(&fingerprint));
         let (files, mut remarks) = (taken.files(), taken.remarks);
         let mut exercises = Vec::new();
         for handed in &taken.all {
             let sources = handed.sources.iter();
             remarks.extend(sources.flat_map(|sources| screen::remarks(handed.exercise, sources)));
-            exercises.push(exercise_result(handed.exercise, vec![self.one(handed, seed)?]));
+            exercises.push(exercise_result(handed.exercise, vec![self.one(handed, seed, options.timed)?]));
         }
         Ok(Ok(Graded { exercises, seed, taken: files, ignored: taken.ignored, fingerprint, remarks }))
     }
 
-    fn one(&self, handed: &HandedIn<'_>, seed: u64) -> Result<SubjectResult> {
+    fn one(&self, handed: &HandedIn<'_>, seed: u64, is_timed: bool) -> Result<SubjectResult> {
         let exercise = handed.exercise;
         let sources = match &handed.sources {
             Ok(sources) => sources,
@@ -200,6 +204,10 @@ impl<'a> Grader<'a> {
         }
         drop(busy);
         for check in timed {
+            if !is_timed {
+                checks.push(not_timed(exercise));
+                continue;
+            }
             let _alone = self.quiet.alone()?;
             checks.push(checker.one(&candidate, check, None)?);
         }
@@ -355,6 +363,18 @@ fn seed_of(fingerprint: &str) -> u64 {
     digest.write(fingerprint.as_bytes());
     // Small enough to be read and typed.
     digest.finish() % 1_000_000
+}
+
+/// The exercises asked for, each with no points and the reason.
+fn nothing_of(only: &[&Exercise], why: &str) -> Vec<ExerciseResult> {
+    let of = |exercise: &&Exercise| exercise_result(exercise, vec![summed(refused(exercise, &checks_of(exercise), why))]);
+    only.iter().map(of).collect()
+}
+
+fn not_timed(exercise: &Exercise) -> CheckResult {
+    let mut check = refused(exercise, &["speed"], "run times were not asked for").remove(0);
+    check.verdict = Verdict::NotMeasurable;
+    check
 }
 
 /// What the screening says, as a check.
