@@ -13,6 +13,7 @@ pub mod curves;
 pub mod driver;
 pub mod explain;
 pub mod fits;
+pub mod formats;
 pub mod grade;
 pub mod kept;
 pub mod load;
