@@ -8,7 +8,10 @@ use super::{
     sheet::{Row, Sheet, graded},
     text,
 };
-use crate::results::{Results, Verdict};
+use crate::{
+    chart::text::escape,
+    results::{Results, Verdict},
+};
 
 /// Bytes of a step summary: GitHub takes a MiB, and refuses one that is larger altogether.
 const SUMMARY: usize = (1 << 20) - 1024;
@@ -98,7 +101,8 @@ fn summary(sheet: &Sheet, most: usize) -> String {
     let said = sheet.rows.iter().filter(|row| row.verdict != Verdict::Pass);
     parts.extend(said.filter_map(|row| {
         let message = text::fenced(row.message.as_deref()?);
-        Some(format!("<details><summary>{}</summary>\n\n{message}\n</details>\n\n", text::markdown(&row.label())))
+        // Up to the next empty line this is HTML, in which Markdown's escapes mean nothing.
+        Some(format!("<details><summary>{}</summary>\n\n{message}\n</details>\n\n", escape(&row.label())))
     }));
     let mut summary = String::new();
     for part in parts {

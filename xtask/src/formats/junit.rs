@@ -73,7 +73,7 @@ fn case(suite: &str, row: &Row) -> TestCase {
         Verdict::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     if !matches!(status, TestCaseStatus::Success { .. }) {
-        status.set_message(text::line(said, 300)).set_type(row.outcome()).set_description(text::plain(said));
+        status.set_message(text::line(said, 300)).set_type(row.outcome()).set_description(xml(said));
     }
     let mut case = TestCase::new(row.test.as_deref().unwrap_or(&row.check), status);
     case.set_classname(suite).set_time(duration(row.seconds));
@@ -90,6 +90,11 @@ fn failed_grading(results: &Results, sheet: &Sheet) -> TestSuite {
     let mut suite = TestSuite::new("racecourse");
     suite.add_test_case(case);
     suite
+}
+
+/// The crate strips what XML forbids, and tabs with it: code loses its indentation.
+fn xml(text: &str) -> String {
+    text::plain(text).replace('\t', "    ")
 }
 
 fn duration(seconds: f64) -> Duration {
