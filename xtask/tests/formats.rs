@@ -286,7 +286,7 @@ fn prairielearn_uses_up_no_attempt_for_what_was_not_graded() {
 
 #[test]
 fn prairielearn_takes_no_more_than_a_megabyte() {
-    for (count, length) in [(40, 5000), (300, 5000), (1500, 5000), (30_000, 5000)] {
+    for (count, length) in [(40, 5000), (300, 5000), (1500, 400), (20_000, 9)] {
         let mut results = class::complete();
         let checks = &mut results.exercises[0].subjects[0].checks;
         let mut case = checks[0].cases[0].clone();
@@ -303,7 +303,7 @@ fn prairielearn_takes_no_more_than_a_megabyte() {
         assert!(size <= 1_000_000, "{count} tests take {size} bytes");
         let value: Value = serde_json::from_slice(&made.files[0].content).expect("it is JSON");
         assert!(value["score"].as_f64().is_some_and(|share| share < 0.2), "the score is there whatever else is left out");
-        assert_eq!(value["tests"].is_array(), count < 30_000, "{count}");
+        assert_eq!(value["tests"].is_array(), count < 20_000, "{count}");
     }
 }
 
@@ -478,7 +478,7 @@ fn hostile_text_is_text_in_markdown() {
     for (format, name) in [(Format::Github, "summary.md"), (Format::Classroom50, "release-body.md")] {
         let markdown = file(&made(&class::hostile(), format), name);
         // GitHub makes links of bare addresses too; in fences it does not.
-        let bare = markdown.lines().filter(|line| line.starts_with("| ")).any(|line| line.contains("://"));
+        let bare = markdown.lines().filter(|line| line.starts_with("| ")).any(|line| line.replace("\\:", "").contains("://"));
         assert!(!bare, "{name}");
         let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_GFM | Options::ENABLE_MATH;
         let (mut fenced, mut rows) = (0, 0);

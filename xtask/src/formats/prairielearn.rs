@@ -22,14 +22,12 @@ const SHORT: usize = 300;
 /// # Errors
 /// If the file is no JSON, which it is.
 pub fn make(_: &Results, sheet: &Sheet, _: &Context) -> Result<Made> {
-    let attempts = [(usize::MAX, true), (usize::MAX, false), (SHORT, false)].map(|(most, pictures)| value(sheet, most, pictures));
-    let mut files = attempts.iter().map(|value| File::json("prairielearn/results.json", value));
-    let mut file = files.by_ref().next().expect("there are three")?;
-    for smaller in files {
-        if file.content.len() <= LARGEST {
-            break;
+    let attempt = |most, pictures| File::json("prairielearn/results.json", &value(sheet, most, pictures));
+    let mut file = attempt(usize::MAX, true)?;
+    for most in [usize::MAX, SHORT] {
+        if file.content.len() > LARGEST {
+            file = attempt(most, false)?;
         }
-        file = smaller?;
     }
     if file.content.len() > LARGEST {
         let mut value = without_tests(sheet);
