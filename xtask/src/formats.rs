@@ -49,6 +49,9 @@ const VARIABLES: [&str; 14] = [
     "USERNAME",
 ];
 
+/// The variable in which `run_autograder` names Gradescope's file.
+pub const METADATA: &str = "RACECOURSE_METADATA";
+
 /// One of the formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -139,8 +142,9 @@ impl FromStr for Format {
 pub struct Context {
     /// What the platform says of itself in the environment; an empty variable is an absent one.
     pub variables: BTreeMap<String, String>,
-    /// What everything that was asked for is worth, by the course.
-    pub all_points: Option<f64>,
+    /// The exercises that were asked for (`threads/spin_lock`), and what each is worth by the course: for a submission that
+    /// has no checks to add up.
+    pub asked: Vec<(String, f64)>,
     /// What the assignment is worth on the platform, where it says so: scores are scaled to it.
     pub total_points: Option<f64>,
     /// A word that nobody can guess: it ends the part of a log in which workflow commands are not obeyed.
@@ -148,13 +152,21 @@ pub struct Context {
 }
 
 impl Context {
-    /// From this process's environment. `all_points` is what everything that was asked for is worth.
-    pub fn gather(all_points: Option<f64>) -> Self {
+    /// From this process's environment, and from Gradescope's `submission_metadata.json` where [`METADATA`] names it. `asked` is
+    /// as the field.
+    ///
+    /// # Errors
+    /// If there is metadata that cannot be read: a score would be out of the wrong total.
+    pub fn gather(asked: Vec<(String, f64)>) -> Result<Self> {
         // Its keys are the operating system's random numbers.
         let secret = RandomState::new();
         let (high, low) = (secret.hash_one("high"), secret.hash_one("low"));
-        let read = |name: &str| std::env::var(name).ok();
-        Self { all_points, token: format!("{high:016x}{low:016x}"), ..Self::of_variables(read) }
+        let of_variables = Self::of_variables(|name| std::env::var(name).ok());
+        let context = Self { asked, token: format!("{high:016x}{low:016x}"), ..of_variables };
+        match std::env::var_os(METADATA) {
+            Some(path) => context.with_metadata(Path::new(&path)),
+            None => Ok(context),
+        }
     }
 
     /// From variables that `read` knows.
@@ -234,7 +246,7 @@ pub struct Written {
 /// # Errors
 /// If the format cannot hold it; names what it lacks.
 pub fn make(results: &Results, format: Format, context: &Context) -> Result<Made> {
-    let sheet = Sheet::of(results, context.all_points);
+    let sheet = Sheet::of(results, &context.asked);
     (format.about().make)(results, &sheet, context).with_context(|| format!("cannot write the format {}", format.about().name))
 }
 

@@ -42,7 +42,11 @@ fn context() -> Context {
         })
     };
     let of_variables = Context::of_variables(variable);
-    Context { token: "0123456789abcdef0123456789abcdef".into(), all_points: Some(10.0), ..of_variables }
+    Context { token: "0123456789abcdef0123456789abcdef".into(), asked: asked(), ..of_variables }
+}
+
+fn asked() -> Vec<(String, f64)> {
+    vec![("threads/spin_lock".into(), 10.0)]
 }
 
 fn made(results: &Results, format: Format) -> Made {
@@ -137,7 +141,7 @@ fn no_format_shows_what_is_hidden() {
 
 #[test]
 fn all_public_tests_passed_is_said_where_hidden_ones_exist() {
-    let headline = |results: &Results| Sheet::of(results, None).headline();
+    let headline = |results: &Results| Sheet::of(results, &[]).headline();
     let mut results = class::complete();
     assert_eq!(headline(&results), "All public tests passed. 3 of 3 hidden tests passed.");
     results.exercises[0].subjects[0].checks.retain(|check| check.check != "hidden");
@@ -151,7 +155,7 @@ fn all_public_tests_passed_is_said_where_hidden_ones_exist() {
 #[test]
 fn what_was_not_measured_costs_nothing_and_is_said_everywhere() {
     let results = class::partial();
-    let sheet = Sheet::of(&results, None);
+    let sheet = Sheet::of(&results, &[]);
     // 5 and 4 and 5 and 2 count; 2 of speed and 2 of trace do not.
     assert_eq!(sheet.points()[1], 16.0);
     assert!((sheet.points()[0] - (10.0 / 3.0 + 1.0 + 0.0 + 1.25)).abs() < 1e-9);
@@ -177,7 +181,7 @@ fn classroom_50_adds_up_in_whole_hundredths() {
         let sum = |field: &str| tests.iter().map(|test| test[field].as_u64().expect("a whole number")).sum::<u64>();
         assert_eq!(value["score"], sum("score"), "{name}");
         assert_eq!(value["max-score"], sum("max-score"), "{name}");
-        let [points, worth] = Sheet::of(&results, Some(10.0)).points();
+        let [points, worth] = Sheet::of(&results, &asked()).points();
         assert_eq!(value["score"], (points * 100.0).round() as u64, "{name}");
         assert_eq!(value["max-score"], (worth * 100.0).round() as u64, "{name}");
         for test in tests {
@@ -210,7 +214,7 @@ fn classroom_50_adds_up_in_whole_hundredths() {
 
 #[test]
 fn classroom_50_shares_any_points_out_exactly() {
-    let mut sheet = Sheet::of(&class::complete(), None);
+    let mut sheet = Sheet::of(&class::complete(), &[]);
     let row = sheet.rows[0].clone();
     for count in 1..40 {
         for passed in 0..=count {
@@ -246,7 +250,7 @@ fn classroom_50_wants_its_environment() {
 #[test]
 fn gradescope_is_scaled_to_the_assignment() {
     let results = class::partial();
-    let [points, worth] = Sheet::of(&results, None).points();
+    let [points, worth] = Sheet::of(&results, &[]).points();
     for (total, context) in [(20.0, context()), (50.0, Context { total_points: Some(50.0), ..context() })] {
         let made = formats::make(&results, Format::Gradescope, &context).expect("it can be made");
         let value: Value = serde_json::from_str(&file(&made, "gradescope/results.json")).expect("it is JSON");
@@ -337,24 +341,27 @@ fn a_fault_of_the_grader_is_never_a_zero() {
 #[test]
 fn what_is_rejected_has_nothing_of_all_points_and_says_why() {
     let rejected = class::everybody().into_iter().find(|(name, _)| *name == "rejected").expect("it is there").1;
-    let sheet = Sheet::of(&rejected, Some(10.0));
+    let sheet = Sheet::of(&rejected, &asked());
     assert_eq!((sheet.points(), matches!(sheet.standing, Standing::Rejected(_))), ([0.0, 10.0], true));
     let value = json(&rejected, Format::Classroom50, "result.json");
     assert_eq!((&value["score"], &value["max-score"]), (&0.into(), &1000.into()));
     for about in ALL.iter().filter(|about| about.format != Format::Sarif) {
         assert!(everything(&made(&rejected, about.format)).contains("is not UTF-8 text"), "{}", about.name);
     }
+    let autolab = made(&rejected, Format::Autolab).printed;
+    assert!(autolab.ends_with("\"scores\":{\"spin_lock\":0.0}}\n"), "problems that the site knows: {autolab}");
+    assert_eq!(Sheet::of(&rejected, &[]).points(), [0.0, 1.0]);
     // Where checks were made, they say what all is.
     let mut checked = class::partial();
     checked.submission.as_mut().expect("it has one").state = State::Rejected("for another course".into());
-    assert_eq!(Sheet::of(&checked, Some(10.0)).points(), [0.0, 20.0]);
+    assert_eq!(Sheet::of(&checked, &asked()).points(), [0.0, 20.0]);
 }
 
 #[test]
 fn points_of_cases_that_do_not_add_up_are_not_shown() {
     let mut results = class::complete();
     results.exercises[0].subjects[0].checks[0].points = 1.0;
-    let sheet = Sheet::of(&results, None);
+    let sheet = Sheet::of(&results, &[]);
     let tests: Vec<_> = sheet.rows.iter().filter(|row| row.check == "tests").collect();
     assert_eq!((tests.len(), tests[0].points), (1, [1.0, 5.0]));
 }
@@ -501,7 +508,7 @@ fn hostile_text_is_text_in_markdown() {
             }
         }
         assert!(name != "summary.md" || fenced > HOSTILE.len(), "{fenced}");
-        assert_eq!(rows, Sheet::of(&class::hostile(), None).rows.len(), "{name}: each row is one row");
+        assert_eq!(rows, Sheet::of(&class::hostile(), &[]).rows.len(), "{name}: each row is one row");
     }
 }
 

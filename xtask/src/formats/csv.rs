@@ -47,8 +47,7 @@ pub fn make(results: &Results, sheet: &Sheet, context: &Context) -> Result<Made>
 /// # Errors
 /// If it cannot be written.
 pub fn table(all: &[(&Results, &Sheet)], context: &Context) -> Result<String> {
-    let exercises: BTreeSet<&str> =
-        all.iter().filter(|(_, sheet)| sheet.has_exercises()).flat_map(|(_, sheet)| by_exercise(sheet).into_keys()).collect();
+    let exercises: BTreeSet<&str> = all.iter().flat_map(|(_, sheet)| by_exercise(sheet).into_keys()).collect();
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let head = COLUMNS.into_iter().chain(["state", "reason"]).map(str::to_owned);
     writer.write_record(head.chain(exercises.iter().map(|exercise| text::cell(exercise))))?;

@@ -100,9 +100,9 @@ impl Row {
 }
 
 impl Sheet {
-    /// The sheet of a result. `all_points` is what everything that was asked for is worth, for a submission that has no checks
-    /// to add up.
-    pub fn of(results: &Results, all_points: Option<f64>) -> Self {
+    /// The sheet of a result. `asked` are the exercises that were asked for and what each is worth, for a submission that has no
+    /// checks to add up.
+    pub fn of(results: &Results, asked: &[(String, f64)]) -> Self {
         let id = results.submission.as_ref().map_or_else(String::new, |submission| text::line(&submission.id, 200));
         let state = results.submission.as_ref().map_or(&State::Graded, |submission| &submission.state);
         let notes = notes(results);
@@ -110,10 +110,9 @@ impl Sheet {
         match state {
             State::Error(why) => Self { id, standing: Standing::Unjudged(text::block(why, MESSAGE)), rows: Vec::new(), notes },
             State::Rejected(why) => {
-                let checks: f64 = rows.iter().map(|row| row.points[1]).sum();
-                let worth = Some(checks).filter(|sum| *sum > 0.0).or(all_points).unwrap_or(1.0);
                 let why = text::block(why, MESSAGE);
-                Self { id, standing: Standing::Rejected(why.clone()), rows: vec![rejected(&why, worth)], notes }
+                let rows = rejected(&rows, asked, &why);
+                Self { id, standing: Standing::Rejected(why), rows, notes }
             }
             State::Graded if !rows.iter().any(|row| row.counted && !row.is_advice()) => {
                 let why = rows.iter().find_map(|row| row.message.clone()).unwrap_or_else(|| "no check was made".into());
@@ -134,11 +133,6 @@ impl Sheet {
     /// Whether there are points to give: without, a platform is told that the grader failed, and keeps what it had.
     pub fn is_judged(&self) -> bool {
         !matches!(self.standing, Standing::Unjudged(_))
-    }
-
-    /// Whether its rows are of exercises.
-    pub fn has_exercises(&self) -> bool {
-        matches!(self.standing, Standing::Judged | Standing::NotCompiled)
     }
 
     /// Points reached, and points that could be: of what counted.
@@ -231,9 +225,24 @@ fn notes(results: &Results) -> Vec<String> {
         .collect()
 }
 
-fn rejected(why: &str, worth: f64) -> Row {
+/// One row for each exercise, with none of its points; of a whole that nobody knows, none of one.
+fn rejected(rows: &[Row], asked: &[(String, f64)], why: &str) -> Vec<Row> {
+    let mut all: Vec<(String, f64)> = Vec::new();
+    for row in rows {
+        match all.last_mut() {
+            Some((exercise, worth)) if *exercise == row.exercise => *worth += row.points[1],
+            _ => all.push((row.exercise.clone(), row.points[1])),
+        }
+    }
+    all.retain(|(_, worth)| *worth > 0.0);
+    let nobody_knows = [("submission".to_owned(), 1.0)];
+    let all = [all.as_slice(), asked, &nobody_knows].into_iter().find(|all| !all.is_empty()).unwrap_or_default();
+    all.iter().map(|(exercise, worth)| rejected_row(exercise, *worth, why)).collect()
+}
+
+fn rejected_row(exercise: &str, worth: f64, why: &str) -> Row {
     Row {
-        exercise: "submission".into(),
+        exercise: exercise.to_owned(),
         check: "can be graded".into(),
         test: None,
         verdict: Verdict::Fail,
