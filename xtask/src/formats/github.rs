@@ -159,12 +159,12 @@ fn of_row(results: &Results, row: &Row) -> Option<Annotation> {
     let file = format!("exercises/{}/src/lib.rs", row.exercise);
     let taken = results.submission.as_ref().is_some_and(|submission| submission.taken.contains(&file));
     // Without a line it is shown at the file's first one.
-    let whole = || taken.then(|| Place { file, line: 1, column: None });
+    let whole = taken.then_some(Place { file, line: 1, column: None });
     Some(Annotation {
         kind,
         title: row.label(),
         message: text::block(row.message.as_deref().unwrap_or("it does not pass"), ANNOTATION),
-        place: row.place.clone().or_else(whole),
+        place: row.place.clone().or(whole),
         lost: if row.counted { row.points[1] - row.points[0] } else { 0.0 },
     })
 }

@@ -281,9 +281,10 @@ fn counts(verdict: Verdict) -> bool {
 fn rows_of_check(exercise: &str, check: &CheckResult) -> Vec<Row> {
     let shares = || check.cases.iter().filter_map(|case| case.points);
     let total = shares().fold([0.0, 0.0], |sum, [points, worth]| [sum[0] + points, sum[1] + worth]);
-    // Rows add up to the check, or the check is one row.
-    let adds_up = (total[0] - check.points).abs() < 1e-6 && (total[1] - check.max_points).abs() < 1e-6;
-    if shares().next().is_none() || !(adds_up || !counts(check.verdict)) {
+    // Rows add up to the check, or the check is one row. Of one that does not count, only what it is worth matters.
+    let adds_up =
+        (total[1] - check.max_points).abs() < 1e-6 && ((total[0] - check.points).abs() < 1e-6 || !counts(check.verdict));
+    if shares().next().is_none() || !adds_up {
         return vec![row_of_whole(exercise, check)];
     }
     check.cases.iter().enumerate().map(|(index, case)| row_of_case(exercise, check, index, case)).collect()
@@ -303,7 +304,7 @@ fn row_of_whole(exercise: &str, check: &CheckResult) -> Row {
         message: Some(text::block(&message, MESSAGE)).filter(|message| !message.is_empty()),
         pictures: speeds.iter().filter_map(|speed| pairs::draw(speed, Subject::Submission, Layout::Wide)).collect(),
         ratio: speeds.first().and_then(|speed| Some((speed.ratio?, text::line(&speed.against, 100)))),
-        exercise: exercise.to_owned(),
+        exercise: text::line(exercise, 200),
         check: text::line(&check.check, 100),
         test: None,
         verdict: check.verdict,
@@ -366,7 +367,7 @@ fn row_of_case(exercise: &str, check: &CheckResult, index: usize, case: &CaseRes
     Row {
         place: message.as_ref().filter(|_| verdict == Verdict::Fail).and_then(|said| places::first(said, exercise)),
         message: message.map(|message| text::block(&message, MESSAGE)),
-        exercise: exercise.to_owned(),
+        exercise: text::line(exercise, 200),
         check: text::line(&check.check, 100),
         test: Some(name),
         verdict,

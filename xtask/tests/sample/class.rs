@@ -243,7 +243,7 @@ fn speed(verdict: Verdict, points: (f64, f64), ratio: f64) -> CheckResult {
             opponent: 0.1,
             effective_cores: Some([if clean { 1.98 } else { 1.4 }, 2.0]),
             clean,
-            subject_first: Some(index % 2 == 0),
+            subject_first: Some(index.is_multiple_of(2)),
             at: Some(f64::from(index) * 0.21),
         }
     };
