@@ -514,12 +514,41 @@ fn hostile_text_is_text_in_markdown() {
 
 #[test]
 fn a_steps_outputs_are_its_own() {
-    for format in [Format::Classroom50, Format::Legacy] {
-        let output = file(&made(&class::hostile(), format), "github_output");
-        let names: Vec<&str> = output.lines().map(|line| line.split_once('=').expect("a name").0).collect();
-        let own: &[&str] = if format == Format::Legacy { &["result"] } else { &["status", "summary"] };
-        assert_eq!(names, own);
-        assert!(output.ends_with('\n'));
+    for state in [State::Graded, State::Rejected(HOSTILE.join("\n")), State::Error(HOSTILE.join("\n"))] {
+        for (format, own) in [(Format::Classroom50, vec!["status", "summary"]), (Format::Legacy, vec!["result"])] {
+            let mut results = class::hostile();
+            results.submission.as_mut().expect("it has one").state = state.clone();
+            let output = file(&made(&results, format), "github_output");
+            let names: Vec<&str> = output.lines().map(|line| line.split_once('=').expect("a name").0).collect();
+            assert_eq!(names, own, "{state:?}");
+            assert!(output.ends_with('\n'));
+        }
+    }
+}
+
+#[test]
+fn a_hostile_reason_is_text_too() {
+    for state in [State::Rejected(HOSTILE.join("\n")), State::Error(HOSTILE.join("\n"))] {
+        let mut results = class::hostile();
+        results.submission.as_mut().expect("it has one").state = state.clone();
+        let printed = made(&results, Format::Github).printed;
+        let (_, commands) = printed.split_once("::0123456789abcdef0123456789abcdef::\n").expect("the log ends");
+        assert!(commands.lines().count() <= 1, "{commands}");
+        let summary = file(&made(&results, Format::Github), "summary.md");
+        let html = |event: &Event| matches!(event, Event::Html(_) | Event::InlineHtml(_));
+        let own = ["<details>", "</details>"];
+        let forged = Parser::new_ext(&summary, Options::ENABLE_TABLES | Options::ENABLE_GFM).filter(html).find(|event| {
+            let (Event::Html(html) | Event::InlineHtml(html)) = event else { return false };
+            !own.iter().any(|start| html.starts_with(start))
+        });
+        assert_eq!(forged, None, "{state:?}");
+        let grades = file(&made(&results, Format::Csv), "grades.csv");
+        let rows: Vec<_> = csv::Reader::from_reader(grades.as_bytes()).into_records().collect();
+        assert!(rows.len() == 1 && rows[0].is_ok(), "{rows:?}");
+        let report = Report::deserialize_from_str(&file(&made(&results, Format::Junit), "junit.xml")).expect("it is XML");
+        assert_eq!(report.test_suites.iter().map(|suite| suite.test_cases.len()).sum::<usize>(), 1, "no case is forged");
+        let printed = made(&results, Format::Autolab).printed;
+        assert_eq!(printed.lines().count(), 2);
     }
 }
 
