@@ -143,6 +143,11 @@ fn annotations(results: &Results, sheet: &Sheet) -> Vec<Annotation> {
             lost: 0.0,
         }));
     }
+    if !sheet.is_judged() {
+        let message = text::block(&sheet.headline(), ANNOTATION);
+        all.insert(0, Annotation { kind: Kind::Warning, title: "grading".into(), message, place: None, lost: 0.0 });
+    }
+    // Stable: of equals the first is told first.
     all.sort_by(|a, b| b.lost.total_cmp(&a.lost));
     all
 }
