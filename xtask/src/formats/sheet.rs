@@ -347,8 +347,21 @@ fn shown(case: &CaseResult) -> Option<String> {
     let message = case.message.as_deref()?;
     match case.detail {
         Detail::Full => Some(message.to_owned()),
-        Detail::Actual => message.lines().next().map(str::to_owned),
+        Detail::Actual => Some(first_words(message)),
         Detail::None => None,
+    }
+}
+
+/// The first line that says something: a panic's place comes before its words, and where a hidden test stands helps nobody.
+fn first_words(message: &str) -> String {
+    let is_place = |line: &&str| line.starts_with("at ") && line.ends_with(':');
+    let mut lines = message.lines();
+    match lines.next() {
+        Some(place) if is_place(&place) => {
+            let words = lines.next().unwrap_or_default();
+            if place.starts_with("at src/") { format!("{place}\n{words}") } else { words.to_owned() }
+        }
+        first => first.unwrap_or_default().to_owned(),
     }
 }
 
@@ -384,4 +397,31 @@ fn row_of_case(exercise: &str, check: &CheckResult, index: usize, case: &CaseRes
 pub fn by_exercise(sheet: &Sheet) -> BTreeMap<&str, [f64; 2]> {
     let counted = |rows: Vec<&Row>| sum(rows.into_iter().filter(|row| row.counted));
     sheet.exercises().into_iter().map(|(exercise, rows)| (exercise, counted(rows))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_failure_that_is_shown_in_part_the_first_words_are() {
+        assert_eq!(first_words("it gave 3\nnot 4"), "it gave 3");
+        assert_eq!(first_words("at tests/hidden.rs:3:5:\nassertion failed: a\n left: 1"), "assertion failed: a");
+        assert_eq!(first_words("at src/lib.rs:3:5:\nno lock\nsecret"), "at src/lib.rs:3:5:\nno lock");
+        assert_eq!(first_words(""), "");
+    }
+
+    #[test]
+    fn what_could_not_be_judged_is_in_no_sum_whatever_its_check_is() {
+        let case = |verdict| CaseResult { points: Some([0.0, 2.0]), ..CaseResult::new("a", verdict, None) };
+        let check: CheckResult = serde_json::from_value(serde_json::json!({
+            "check": "tests", "verdict": "fail", "points": 0.0, "max_points": 4.0, "summary": "", "seconds": 0.0, "cases": [],
+            "evidence": null
+        }))
+        .expect("a check");
+        let check = CheckResult { cases: vec![case(Verdict::Fail), case(Verdict::Error)], ..check };
+        let rows = rows_of_check("threads/spin_lock", &check);
+        assert_eq!(rows.iter().map(|row| row.counted).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(sum(rows.iter().filter(|row| row.counted)), [0.0, 2.0]);
+    }
 }
