@@ -464,7 +464,7 @@ fn no_workflow_command_is_anybody_elses() {
         let (head, _) = line[2..].split_once("::").expect("a message");
         let properties: Vec<&str> = head.split_once(' ').expect("properties").1.split(',').collect();
         let known = |property: &&str| ["file=", "line=", "col=", "title="].iter().any(|name| property.starts_with(name));
-        assert!(properties.iter().all(|property| known(property)), "{line}");
+        assert!(properties.iter().all(known), "{line}");
         let file = properties.iter().find_map(|property| property.strip_prefix("file="));
         assert!(file.is_none_or(|file| file == "exercises/threads/spin_lock/src/lib.rs"), "{line}");
     }

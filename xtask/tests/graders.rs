@@ -1,5 +1,7 @@
 //! The entry scripts of the platforms, run against a grader that succeeds, crashes, hangs, is killed, or writes nothing.
 
+#![cfg(unix)]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
