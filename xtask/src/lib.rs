@@ -14,6 +14,7 @@ pub mod curves;
 pub mod driver;
 pub mod explain;
 pub mod fits;
+pub mod formats;
 pub mod grade;
 pub mod harness;
 pub mod kept;
