@@ -2,6 +2,9 @@
 //!
 //! Data flows one way: [`catalog`], [`build`], run ([`process`], [`driver`]), evidence and verdict ([`check`], [`measure`]),
 //! [`results`], and the writers over those.
+//!
+//! What only a course with its solutions can do needs the feature `author`; a learner's handout is built without, and does not
+//! carry those files ([`handout`]).
 
 pub mod build;
 pub mod catalog;
@@ -14,11 +17,13 @@ pub mod driver;
 pub mod explain;
 pub mod fits;
 pub mod grade;
+pub mod handout;
 pub mod kept;
 pub mod load;
 pub mod losses;
 pub mod machine;
 pub mod measure;
+#[cfg(feature = "author")]
 pub mod new;
 pub mod orderings;
 pub mod page;
@@ -30,7 +35,9 @@ pub mod results;
 pub mod scaling;
 pub mod screen;
 pub mod stage;
+#[cfg(feature = "author")]
 pub mod study;
+#[cfg(feature = "author")]
 pub mod study_sorts;
 pub mod sweep;
 pub mod tidy;

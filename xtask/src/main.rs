@@ -7,12 +7,12 @@ use xtask::{
     commands::{Cli, run},
     process::end_children_on_signals,
     screen,
-    study::spinning,
 };
 
 fn main() -> ExitCode {
-    if std::env::var_os(spinning::VARIABLE).is_some() {
-        return spinning::main();
+    #[cfg(feature = "author")]
+    if std::env::var_os(xtask::study::spinning::VARIABLE).is_some() {
+        return xtask::study::spinning::main();
     }
     // Clap ends the process with code 2 where it was used wrongly.
     let cli = Cli::parse();
