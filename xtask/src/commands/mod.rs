@@ -69,13 +69,13 @@ enum Command {
         /// The exercise.
         exercise: String,
     },
-    /// Run an exercise's workload: baseline, yours and the reference, once each.
+    /// Run an exercise's workload: the sequential program, yours and its peers, once each.
     Run(OnOne),
     /// Write a Chrome trace of one run.
     Trace(OnOne),
     /// Work, span and parallelism, counted and not timed.
     Span(OnOne),
-    /// Run times with Criterion: yours, the reference, the baseline and the peers.
+    /// Run times with Criterion: yours, the sequential program's and the peers', and the reference's where it is there.
     Bench(OnOne),
     /// Check, measure and trace everything, into reports/index.html.
     Report {

@@ -3,16 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 
-use super::{
-    Course, FILE,
-    manifests::{self, Pruned},
-    public_checks,
-};
+use super::{Course, FILE, manifests, public_checks};
 use crate::{
     catalog::{Catalog, Exercise},
     stage::files_below,
@@ -23,8 +19,8 @@ use crate::{
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What goes into every handout as it stands in the course.
-const SAME: [&str; 7] =
-    [".cargo/config.toml", "LICENSE-APACHE", "LICENSE-MIT", "benches/workloads.rs", "clippy.toml", "rustfmt.toml", "lab/src"];
+const SAME: [&str; 8] =
+    [".cargo/config.toml", "Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT", "benches/workloads.rs", "clippy.toml", "rustfmt.toml", "lab/src"];
 
 /// What stands before a module that a learner's runner is built without.
 const AUTHOR: &str = "#[cfg(feature = \"author\")]";
@@ -52,9 +48,7 @@ pub fn files(catalog: &Catalog, exercises: &[&Exercise], date: &str) -> Result<F
     let course = Course::of(catalog, exercises, date.to_owned())?;
     let said = "# Which state of the course this is. Grading tells by it whether a submission is for another one: leave it.\n";
     files.insert(FILE.into(), own(&format!("{said}{}", toml_edit::ser::to_string_pretty(&course)?)));
-    let Pruned { manifests, lock } = manifests::of(catalog, exercises)?;
-    files.extend(manifests.into_iter().map(|(path, manifest)| (path, own(&manifest.to_string()))));
-    files.insert("Cargo.lock".into(), own(&lock));
+    files.extend(manifests::of(catalog, exercises)?.into_iter().map(|(path, manifest)| (path, own(&manifest.to_string()))));
     Ok(files)
 }
 
@@ -145,6 +139,16 @@ fn embedded(source: &Path) -> Result<Vec<PathBuf>> {
     let folder = source.parent().context("a file has a folder")?;
     let names = ["include_str!(\"", "include_bytes!(\""].into_iter().flat_map(|word| text.split(word).skip(1));
     let names: Vec<&str> = names.filter_map(|rest| rest.split_once("\")").map(|(name, _)| name)).collect();
-    let place = |name: &&str| folder.join(name).canonicalize().with_context(|| format!("{} embeds {name}", source.display()));
-    names.iter().map(place).collect()
+    Ok(names.into_iter().map(|name| plain(&folder.join(name))).collect())
+}
+
+/// The path without `..`, so that it can be told from the course's folder on.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, component| {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+        plain
+    })
 }

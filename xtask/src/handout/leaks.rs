@@ -135,3 +135,30 @@ fn long_lines(text: &str, diff: bool) -> impl Iterator<Item = (usize, &str)> {
 fn told(line: &str) -> &str {
     line.trim().trim_start_matches(['/', '!']).trim_start()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{catalog::find_root, handout::contents::files};
+
+    #[test]
+    fn every_excuse_is_needed() {
+        let catalog = Catalog::read(&find_root().unwrap()).unwrap();
+        let files = files(&catalog, &catalog.exercises.iter().collect::<Vec<_>>(), "2026-11-28").unwrap();
+        let handed: Vec<String> = files.values().map(|content| String::from_utf8_lossy(content).into_owned()).collect();
+        let solutions: Vec<String> =
+            files_below(&catalog.root.join("solutions")).unwrap().iter().map(|path| read(path).unwrap()).collect();
+        for excuse in EXCUSED {
+            assert!(excuse.chars().count() >= LONG, "{excuse} is too short to be looked for");
+            for texts in [&handed, &solutions] {
+                assert!(texts.iter().any(|text| text.contains(excuse)), "nothing says `{excuse}` any more: take it out");
+            }
+        }
+    }
+
+    #[test]
+    fn a_commented_line_is_the_line() {
+        assert_eq!(told("    /// let a = b; "), "let a = b;");
+        assert_eq!(told("\t//! let a = b;"), "let a = b;");
+    }
+}

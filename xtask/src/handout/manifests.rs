@@ -1,4 +1,4 @@
-//! The manifests of a handout: the course's own, without what is not there; and the lock file of what is left.
+//! The manifests of a handout: the course's own, without what is not there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,15 +13,8 @@ use crate::catalog::{Catalog, Exercise};
 /// The tables of a manifest that name packages.
 const DEPENDENCIES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
-/// What is left of the course's manifests.
-pub(super) struct Pruned {
-    /// By path, from the handout's folder on.
-    pub(super) manifests: BTreeMap<String, DocumentMut>,
-    /// `Cargo.lock`: the course's versions, so that a handout builds without a look at the registry.
-    pub(super) lock: String,
-}
-
-pub(super) fn of(catalog: &Catalog, exercises: &[&Exercise]) -> Result<Pruned> {
+/// By path, from the handout's folder on.
+pub(super) fn of(catalog: &Catalog, exercises: &[&Exercise]) -> Result<BTreeMap<String, DocumentMut>> {
     let read = |path: &str| -> Result<DocumentMut> {
         let file = catalog.root.join(path);
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -40,12 +33,10 @@ pub(super) fn of(catalog: &Catalog, exercises: &[&Exercise]) -> Result<Pruned> {
     for exercise in exercises {
         add(format!("exercises/{}/Cargo.toml", exercise.path()), without_hidden)?;
     }
-    let mut lock = read("Cargo.lock")?;
-    prune_lock(&mut lock, manifests.values())?;
     let mut workspace = read("Cargo.toml")?;
     prune_workspace(&mut workspace, manifests.values());
     manifests.insert("Cargo.toml".into(), workspace);
-    Ok(Pruned { manifests, lock: lock.to_string() })
+    Ok(manifests)
 }
 
 /// The tests and examples of the library and the runner prove the course; a learner's copy has the sources alone.
@@ -109,46 +100,4 @@ fn prune_workspace<'a>(manifest: &mut DocumentMut, members: impl Iterator<Item =
             table.remove(name);
         }
     }
-}
-
-/// Leaves what the members need, each at the version at which the course has it.
-fn prune_lock<'a>(lock: &mut DocumentMut, members: impl Iterator<Item = &'a DocumentMut>) -> Result<()> {
-    let packages = lock["package"].as_array_of_tables_mut().context("Cargo.lock lists no packages; make it: cargo generate-lockfile")?;
-    let mut open = Vec::new();
-    for member in members {
-        let name = member["package"]["name"].as_str().context("a manifest has no name")?;
-        let own = packages.iter_mut().find(|package| is_called(package, name)).with_context(|| format!("Cargo.lock lacks {name}"))?;
-        let wanted = named(member);
-        if let Some(dependencies) = own.get_mut("dependencies").and_then(Item::as_array_mut) {
-            dependencies.retain(|dependency| dependency.as_str().is_some_and(|words| wanted.contains(first_word(words))));
-            if dependencies.is_empty() {
-                own.remove("dependencies");
-            }
-        }
-        open.push(name.to_owned());
-    }
-    let mut kept = BTreeSet::new();
-    while let Some(words) = open.pop() {
-        let (name, version) = words.split_once(' ').map_or((words.as_str(), None), |(name, rest)| (name, Some(first_word(rest))));
-        let of_version = |package: &Table| version.is_none_or(|version| package["version"].as_str() == Some(version));
-        for package in packages.iter().filter(|package| is_called(package, name) && of_version(package)) {
-            let dependencies = package.get("dependencies").and_then(Item::as_array).into_iter().flatten();
-            if kept.insert((name.to_owned(), package["version"].to_string())) {
-                open.extend(dependencies.filter_map(|words| words.as_str().map(String::from)));
-            }
-        }
-    }
-    packages.retain(|package| {
-        let name = package["name"].as_str().unwrap_or_default().to_owned();
-        kept.contains(&(name, package["version"].to_string()))
-    });
-    Ok(())
-}
-
-fn is_called(package: &Table, name: &str) -> bool {
-    package.get("name").and_then(Item::as_str) == Some(name)
-}
-
-fn first_word(words: &str) -> &str {
-    words.split(' ').next().unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use tempfile::TempDir;
 
 use super::{
     Course, Secrets,
@@ -28,15 +29,10 @@ const SHOWN: usize = 20;
 /// If the folder is in use or inside the course, something would leak, or a file cannot be written: then nothing is there.
 pub fn write(catalog: &Catalog, exercises: &[&Exercise], folder: &Path, date: &str, git: bool) -> Result<Files> {
     let folder = free(catalog, folder)?;
-    let files = safe(catalog, exercises, date)?;
     let above = folder.parent().context("a handout needs a folder to stand in")?;
     fs::create_dir_all(above).with_context(|| format!("cannot make {}", above.display()))?;
     // Beside its place, since a folder cannot be moved to another disk.
-    let made = tempfile::Builder::new().prefix(".handout-").tempdir_in(above);
-    let made = made.with_context(|| format!("cannot make a folder in {}", above.display()))?;
-    for (file, content) in &files {
-        write_whole(&made.path().join(file), content)?;
-    }
+    let (made, files) = laid_out(catalog, exercises, date, above)?;
     if git {
         commit(made.path())?;
     }
@@ -47,6 +43,32 @@ pub fn write(catalog: &Catalog, exercises: &[&Exercise], folder: &Path, date: &s
     fs::rename(made.path(), &folder).with_context(|| format!("cannot move the handout to {}", folder.display()))?;
     let _moved = made.keep();
     Ok(files)
+}
+
+/// The handout in a folder of its own in `above`, if no file of it holds what it must not.
+fn laid_out(catalog: &Catalog, exercises: &[&Exercise], date: &str, above: &Path) -> Result<(TempDir, Files)> {
+    let mut files = safe(catalog, exercises, date)?;
+    let made = tempfile::Builder::new().prefix(".handout-").tempdir_in(above);
+    let made = made.with_context(|| format!("cannot make a folder in {}", above.display()))?;
+    for (file, content) in &files {
+        write_whole(&made.path().join(file), content)?;
+    }
+    if lock(made.path()) {
+        let lock = made.path().join("Cargo.lock");
+        files.insert("Cargo.lock".into(), fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?);
+    }
+    Ok((made, files))
+}
+
+/// Takes out of the lock file what the handout does not need, and leaves every version as it is; `false` where cargo cannot,
+/// as on a machine that never saw the registry. Then more is in it than is needed, which the first build mends.
+fn lock(folder: &Path) -> bool {
+    let update = |more: &[&str]| {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(["update", "--quiet", "--workspace"]).args(more).current_dir(folder);
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    update(&["--offline"]) || update(&[])
 }
 
 /// The files, if none of them holds what it must not.
@@ -135,7 +157,8 @@ pub fn update(catalog: &Catalog, names: &[String], folder: &Path, date: &str) ->
         if names.is_empty() { catalog.exercises.iter().filter(had).collect() } else { catalog.select(names)? };
     let untouched = untouched(folder);
     let mut updated = Updated::default();
-    for (file, content) in safe(catalog, &exercises, date)? {
+    let (_made, files) = laid_out(catalog, &exercises, date, &std::env::temp_dir())?;
+    for (file, content) in files {
         let path = folder.join(&file);
         match fs::read(&path) {
             Ok(now) if now == content => continue,
