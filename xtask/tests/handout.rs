@@ -50,8 +50,9 @@ fn all_files(catalog: &Catalog) -> Files {
     files(catalog, &catalog.exercises.iter().collect::<Vec<_>>(), DATE).unwrap()
 }
 
-fn write_all(catalog: &Catalog, folder: &Path, git: bool) -> anyhow::Result<Files> {
-    write(catalog, &catalog.exercises.iter().collect::<Vec<_>>(), folder, DATE, git)
+/// Writes a handout of everything; how many files it has.
+fn write_all(catalog: &Catalog, folder: &Path, git: bool) -> anyhow::Result<usize> {
+    write(catalog, &catalog.exercises.iter().collect::<Vec<_>>(), folder, DATE, git).map(|files| files.len())
 }
 
 fn change(path: &Path, change: impl Fn(&str) -> String) {
@@ -206,7 +207,7 @@ fn the_history_is_one_commit_without_a_secret() {
     };
     assert_eq!(git(&["rev-list", "--all", "--count"]).trim(), "1");
     assert_eq!(git(&["status", "--porcelain"]), "");
-    assert_eq!(git(&["ls-files"]).lines().count(), files.len());
+    assert_eq!(git(&["ls-files"]).lines().count(), files);
     let history = git(&["log", "--patch", "--all"]);
     let secrets = Secrets::of(&catalog).unwrap();
     assert!(history.contains("+pub struct SpinLock"), "the history holds no file");

@@ -81,7 +81,7 @@ impl Secrets {
         }
         for path in given {
             let text = read(&path)?;
-            long_lines(&text, false).for_each(|(_, line)| drop(from.remove(line)));
+            long_lines(&text).for_each(|(_, line)| drop(from.remove(line)));
         }
         EXCUSED.iter().for_each(|line| drop(from.remove(told(line))));
         Ok(Self { from })
@@ -94,8 +94,7 @@ impl Secrets {
 
     /// All of them in a text, such as a file or what `git log -p` prints.
     pub fn in_text<'a>(&'a self, file: &'a str, text: &'a str) -> impl Iterator<Item = Leak> + 'a {
-        let diff = file.ends_with(".patch");
-        long_lines(text, diff).filter_map(move |(number, line)| {
+        long_lines(text).filter_map(move |(number, line)| {
             let from = self.from.get(line)?.clone();
             Some(Leak { file: file.to_owned(), line: number, text: line.to_owned(), from })
         })
@@ -118,22 +117,20 @@ fn read(path: &Path) -> Result<String> {
 fn insert(lines: &mut HashMap<String, String>, root: &Path, path: &Path) -> Result<()> {
     let file = path.strip_prefix(root).unwrap_or(path).display().to_string();
     let text = read(path)?;
-    for (_, line) in long_lines(&text, file.ends_with(".patch")) {
+    for (_, line) in long_lines(&text) {
         lines.entry(line.to_owned()).or_insert_with(|| file.clone());
     }
     Ok(())
 }
 
-/// The lines that are long enough to tell, by their numbers; of a diff, without the mark before each.
-fn long_lines(text: &str, diff: bool) -> impl Iterator<Item = (usize, &str)> {
-    let unmarked = move |line| if diff { str::strip_prefix(line, ['+', '-', ' ']).unwrap_or(line) } else { line };
-    let lines = text.lines().map(move |line| told(unmarked(line)));
-    (1..).zip(lines).filter(|(_, line)| line.chars().count() >= LONG)
+/// The lines that are long enough to tell, by their numbers.
+fn long_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(text.lines().map(told)).filter(|(_, line)| line.chars().count() >= LONG)
 }
 
-/// What a line says, wherever it stands and whether or not it is commented out.
+/// What a line says, wherever it stands: in a comment of whatever language, a list, a quotation or a diff.
 fn told(line: &str) -> &str {
-    line.trim().trim_start_matches(['/', '!']).trim_start()
+    line.trim_end().trim_start_matches(|mark: char| mark.is_whitespace() || "/!#+-*>".contains(mark))
 }
 
 #[cfg(test)]
@@ -157,8 +154,9 @@ mod tests {
     }
 
     #[test]
-    fn a_commented_line_is_the_line() {
-        assert_eq!(told("    /// let a = b; "), "let a = b;");
-        assert_eq!(told("\t//! let a = b;"), "let a = b;");
+    fn a_line_is_the_same_in_a_comment_and_in_a_diff() {
+        for line in ["    /// let a = b; ", "\t//! let a = b;", "# let a = b;", "+    let a = b;", "> - let a = b;"] {
+            assert_eq!(told(line), "let a = b;");
+        }
     }
 }
