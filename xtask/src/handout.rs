@@ -96,7 +96,10 @@ impl Course {
         let course: Self =
             toml_edit::de::from_str(&text).with_context(|| format!("{shown} is damaged; take it from the handout again"))?;
         if course.format_version > FORMAT_VERSION {
-            bail!("{shown} has format {}, and this runner reads up to {FORMAT_VERSION}; update the course", course.format_version);
+            bail!(
+                "{shown} has format {}, and this runner reads up to {FORMAT_VERSION}; update the course",
+                course.format_version
+            );
         }
         let plain = |word: &str| word.len() <= 100 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/+-".contains(&b));
         let words = course.editions.iter().flat_map(|edition| [&edition.path, &edition.starter, &edition.checks]);

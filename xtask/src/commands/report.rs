@@ -96,12 +96,7 @@ fn subjects<'a>(catalog: &'a Catalog, options: &Options) -> Result<Vec<(&'a Exer
     Ok(subjects)
 }
 
-fn measure(
-    catalog: &Catalog,
-    options: &Options,
-    subjects: &[(&Exercise, Vec<Candidate<'_>>)],
-    out: &Path,
-) -> Result<Results> {
+fn measure(catalog: &Catalog, options: &Options, subjects: &[(&Exercise, Vec<Candidate<'_>>)], out: &Path) -> Result<Results> {
     let begun = Begun::now();
     let mut steps = vec!["the memory's bandwidth".to_owned()];
     for (exercise, candidates) in subjects {

@@ -19,8 +19,16 @@ use crate::{
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What goes into every handout as it stands in the course.
-const SAME: [&str; 8] =
-    [".cargo/config.toml", "Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT", "benches/workloads.rs", "clippy.toml", "rustfmt.toml", "lab/src"];
+const SAME: [&str; 8] = [
+    ".cargo/config.toml",
+    "Cargo.lock",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "benches/workloads.rs",
+    "clippy.toml",
+    "rustfmt.toml",
+    "lab/src",
+];
 
 /// What stands before a module that a learner's runner is built without.
 const AUTHOR: &str = "#[cfg(feature = \"author\")]";
@@ -85,8 +93,10 @@ impl Taker<'_> {
 
     /// The runner, without the modules that only authors need, and with what its sources embed.
     fn take_runner(&mut self) -> Result<()> {
-        let sources: Vec<PathBuf> =
-            files_below(&self.root.join("xtask/src"))?.into_iter().filter(|path| path.extension() == Some("rs".as_ref())).collect();
+        let sources: Vec<PathBuf> = files_below(&self.root.join("xtask/src"))?
+            .into_iter()
+            .filter(|path| path.extension() == Some("rs".as_ref()))
+            .collect();
         let mut left_out = BTreeSet::new();
         for path in &sources {
             left_out.extend(authors_modules(path)?);

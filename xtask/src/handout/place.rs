@@ -162,7 +162,9 @@ pub fn update(catalog: &Catalog, names: &[String], folder: &Path, date: &str) ->
         let path = folder.join(&file);
         match fs::read(&path) {
             Ok(now) if now == content => continue,
-            Ok(_) if is_learners(&exercises, &file) && !untouched.iter().any(|path| file.starts_with(path)) => updated.kept.push(file),
+            Ok(_) if is_learners(&exercises, &file) && !untouched.iter().any(|path| file.starts_with(path)) => {
+                updated.kept.push(file)
+            }
             _ => {
                 write_whole(&path, &content)?;
                 updated.written.push(file);
