@@ -4,7 +4,8 @@
 //! time from `go` to `done` by this process's clock. Group: exercise; function: contender; value: threads, processes or
 //! requests in flight. A second group of the exercise has sizes that grow with the threads.
 //!
-//! `cargo bench` benches all references at the size of a full report; `cargo bench -- spin_lock` only what matches.
+//! `cargo bench` benches all references at the size of a full report, and in a learner's handout the learner's programs;
+//! `cargo bench -- spin_lock` only what matches.
 
 use std::{env, fs, process::ExitCode, time::Duration};
 
@@ -45,7 +46,7 @@ fn bench() -> Result<()> {
     let mut failures = Vec::new();
     let all = match &plan {
         Some(plan) => &plan.series,
-        None => &every_reference(&mut failures)?,
+        None => &every_program(&mut failures)?,
     };
     // One that fails takes no other with it.
     for series in all {
@@ -92,8 +93,8 @@ fn bench_series(criterion: &mut Criterion, series: &Series) -> Result<()> {
     Ok(())
 }
 
-/// The series of all references; one that cannot be planned is a failure, and takes no other with it.
-fn every_reference(failures: &mut Vec<(String, Failure)>) -> Result<Vec<Series>> {
+/// The series of all references, or in a learner's handout of what was begun; one that cannot be planned is a failure, and takes no other with it.
+fn every_program(failures: &mut Vec<(String, Failure)>) -> Result<Vec<Series>> {
     let catalog = Catalog::read(&find_root()?)?;
     let mut all = Vec::new();
     // What no filter on the command line can mean need not be built.
@@ -101,16 +102,20 @@ fn every_reference(failures: &mut Vec<(String, Failure)>) -> Result<Vec<Series>>
     let may_mean =
         |name: &str| filters.is_empty() || filters.iter().any(|filter| filter.contains(name) || name.contains(filter.as_str()));
     for exercise in catalog.exercises.iter().filter(|exercise| may_mean(&exercise.name)) {
-        let Some(reference) = catalog.reference(exercise) else { continue };
-        match series_of(&catalog, &reference) {
+        let candidate = match catalog.reference(exercise) {
+            Some(reference) => reference,
+            None if catalog.is_starter(exercise)? => continue,
+            None => catalog.yours(exercise),
+        };
+        match series_of(&catalog, &candidate) {
             Ok(series) => all.extend(series),
-            Err(error) => failures.push((exercise.name.clone(), Failure::new("reference", &error))),
+            Err(error) => failures.push((exercise.name.clone(), Failure::new(&candidate.subject.to_string(), &error))),
         }
     }
     Ok(all)
 }
 
-fn series_of(catalog: &Catalog, reference: &Candidate<'_>) -> Result<Vec<Series>> {
-    let program = reference.workload(catalog)?.map_err(|why| anyhow!("{why}"))?;
-    Ok(curves::plan(reference.exercise, &[("reference".into(), program)], SEED, false, Sampling::BENCH)?.1)
+fn series_of(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Vec<Series>> {
+    let program = candidate.workload(catalog)?.map_err(|why| anyhow!("{why}"))?;
+    Ok(curves::plan(candidate.exercise, &[(candidate.subject.to_string(), program)], SEED, false, Sampling::BENCH)?.1)
 }

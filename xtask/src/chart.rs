@@ -10,6 +10,7 @@ pub mod number;
 pub mod pairs;
 pub mod parallelism;
 pub mod speedup;
+#[cfg(feature = "author")]
 pub mod study;
 pub mod sweep;
 pub mod text;

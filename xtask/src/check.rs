@@ -37,6 +37,9 @@ mod span;
 /// The seed of every input, unless a command is given another.
 pub const SEED: u64 = 2026;
 
+/// How the summary of a comparison begins that can only be made where the reference is.
+pub const NO_REFERENCE: &str = "told when it is graded, against the course's solution";
+
 /// What one test may record, in bytes: its process could write without end.
 const MOST_EVIDENCE: u64 = 16 << 20;
 
@@ -320,10 +323,7 @@ impl Checker<'_> {
             (Some(Err(why)), _) => {
                 return Ok(ended("speed", Verdict::Error, format!("the course's own workload was not built:\n{why}")));
             }
-            (None, "reference") => {
-                let why = "this checkout has no solutions to compare with".into();
-                return Ok(ended("speed", Verdict::NotMeasurable, why));
-            }
+            (None, "reference") => return self.paced_without_reference(candidate, pace, &own),
             (None, against) => (own.clone(), against),
         };
         let opponent = Opponent { program, entry: entry.to_owned() };
@@ -340,6 +340,18 @@ impl Checker<'_> {
             return Ok(Some(Ok(program.clone())));
         }
         self.catalog.reference(exercise).map(|reference| reference.workload(self.catalog)).transpose()
+    }
+
+    /// What can be said of the pace where the reference that decides is not there, as in a learner's handout: how it compares with
+    /// the sequential program, for no points. A wrong output is a failure all the same.
+    fn paced_without_reference(&self, candidate: &Candidate<'_>, pace: &Pace, own: &Path) -> Result<CheckResult> {
+        let sequential = Pace { against: "the sequential program".into(), ..pace.clone() };
+        let opponent = Opponent { program: own.to_owned(), entry: "baseline".into() };
+        let compared = self.paced(candidate, &sequential, own, &opponent, None)?;
+        let Some(Evidence::Speed(speed)) = &compared.evidence else { return Ok(compared) };
+        let seen = speed.ratio.map(|ratio| format!(": {ratio:.2}x the time of the sequential program here")).unwrap_or_default();
+        let summary = format!("{NO_REFERENCE}{seen}");
+        Ok(CheckResult { verdict: Verdict::NotMeasurable, points: 0.0, summary, ..compared })
     }
 
     /// One comparison; at a value of the workload's sweep where one is given.

@@ -2,7 +2,11 @@
 //!
 //! Data flows one way: [`catalog`], [`build`], run ([`process`], [`driver`]), evidence and verdict ([`check`], [`measure`]),
 //! [`results`], and the writers over those.
+//!
+//! What only a course with its solutions can do needs the feature `author`; a learner's handout is built without, and does not
+//! carry those files ([`handout`]).
 
+#[cfg(feature = "author")]
 pub mod attacks;
 pub mod build;
 pub mod catalog;
@@ -14,14 +18,19 @@ pub mod curves;
 pub mod driver;
 pub mod explain;
 pub mod fits;
+#[cfg(feature = "author")]
 pub mod formats;
+#[cfg(feature = "author")]
 pub mod grade;
+pub mod handout;
+#[cfg(feature = "author")]
 pub mod harness;
 pub mod kept;
 pub mod load;
 pub mod losses;
 pub mod machine;
 pub mod measure;
+#[cfg(feature = "author")]
 pub mod new;
 pub mod orderings;
 pub mod page;
@@ -36,7 +45,9 @@ pub mod sandbox;
 pub mod scaling;
 pub mod screen;
 pub mod stage;
+#[cfg(feature = "author")]
 pub mod study;
+#[cfg(feature = "author")]
 pub mod study_sorts;
 pub mod sweep;
 pub mod tidy;

@@ -9,7 +9,6 @@ use xtask::{
     recipe,
     sandbox::within,
     screen,
-    study::spinning,
 };
 
 fn main() -> ExitCode {
@@ -17,8 +16,9 @@ fn main() -> ExitCode {
     if let Some(code) = within::main() {
         return code;
     }
-    if std::env::var_os(spinning::VARIABLE).is_some() {
-        return spinning::main();
+    #[cfg(feature = "author")]
+    if std::env::var_os(xtask::study::spinning::VARIABLE).is_some() {
+        return xtask::study::spinning::main();
     }
     if std::env::var_os(recipe::record::VARIABLE).is_some() {
         return recipe::record::main();

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-pub use readme::empty_table;
+pub use readme::{empty_table, table};
 
 use crate::{
     catalog::{Catalog, Exercise, fingerprint},

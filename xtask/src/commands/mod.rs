@@ -11,23 +11,34 @@ use crate::{
     screen,
 };
 
+#[cfg(feature = "author")]
 mod attacks;
 mod bench;
 pub mod check;
+#[cfg(feature = "author")]
 mod ci;
 mod doctor;
 mod explain;
+#[cfg(feature = "author")]
 mod grade;
+#[cfg(feature = "author")]
+mod handout;
 mod hint;
 mod instruments;
 mod map;
+#[cfg(feature = "author")]
 mod new;
+#[cfg(feature = "author")]
 mod orderings;
+#[cfg(feature = "author")]
 mod patch;
 mod report;
 mod span;
+#[cfg(feature = "author")]
 mod study;
+#[cfg(feature = "author")]
 mod tidy;
+#[cfg(feature = "author")]
 mod verify;
 
 /// The runner of Racecourse. Without a command it shows where you are and what comes next.
@@ -51,6 +62,7 @@ enum Command {
         exercises: Vec<String>,
         /// Check the course's own solution instead.
         #[arg(long)]
+        #[cfg_attr(not(feature = "author"), arg(hide = true))]
         solution: bool,
     },
     /// Show the failing execution of a model again: as a table, a picture, a Chrome trace, or step by step.
@@ -60,13 +72,13 @@ enum Command {
         /// The exercise.
         exercise: String,
     },
-    /// Run an exercise's workload: baseline, yours and the reference, once each.
+    /// Run an exercise's workload: the sequential program, yours and its peers, once each.
     Run(OnOne),
     /// Write a Chrome trace of one run.
     Trace(OnOne),
     /// Work, span and parallelism, counted and not timed.
     Span(OnOne),
-    /// Run times with Criterion: yours, the reference, the baseline and the peers.
+    /// Run times with Criterion: yours, the sequential program's and the peers', and the reference's where it is there.
     Bench(OnOne),
     /// Check, measure and trace everything, into reports/index.html.
     Report {
@@ -77,6 +89,7 @@ enum Command {
         quick: bool,
         /// Time programs in other languages, and on other crates, too: those that this machine has.
         #[arg(long, conflicts_with = "render")]
+        #[cfg_attr(not(feature = "author"), arg(hide = true))]
         peers: bool,
         /// The folder to write to.
         #[arg(long, default_value = "reports")]
@@ -85,6 +98,7 @@ enum Command {
         #[arg(long)]
         render: bool,
     },
+    #[cfg(feature = "author")]
     /// Grade a submission: overlay its files on a clean tree, and run every check of what it touches.
     Grade {
         /// The folder of the submission: a whole repository, or one exercise's folder.
@@ -97,6 +111,7 @@ enum Command {
         #[arg(long, default_value = "grade")]
         out: PathBuf,
     },
+    #[cfg(feature = "author")]
     /// Prove the exercises: references pass, starters fail, mutants are killed, variants pass.
     Verify {
         /// The exercises; without any, all.
@@ -110,6 +125,7 @@ enum Command {
         #[arg(long, conflicts_with = "orderings")]
         attacks: bool,
     },
+    #[cfg(feature = "author")]
     /// Lay out a new exercise, and its solution, that are proven from their first minute: a small example to be changed.
     New {
         /// `<track>/<name>`, such as `threads/spin_lock`.
@@ -118,6 +134,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = crate::new::Kind::Implement)]
         kind: crate::new::Kind,
     },
+    #[cfg(feature = "author")]
     /// Make the patch of a mutant or a variant: once to have a copy of the reference, again when the copy is edited. Without a
     /// name, make every patch again that no longer fits the reference.
     Patch {
@@ -129,20 +146,33 @@ enum Command {
         #[arg(long, requires = "name")]
         variant: bool,
     },
+    #[cfg(feature = "author")]
     /// Find what is out of step: manifests, the table of exercises, handouts, hints, solutions and patches.
     Tidy {
         /// Write what can be derived: the table, the starters' fingerprints, the solutions' manifests.
         #[arg(long)]
         fix: bool,
     },
+    #[cfg(feature = "author")]
     /// Prove that the course's own instruments are right.
     #[command(subcommand)]
     Study(study::Command),
+    /// Write the learner's repository: the exercises, and what checks them; no solutions, in its history either.
+    #[cfg(feature = "author")]
+    Handout(handout::Options),
     /// What this machine can and cannot check, and the command that mends it.
     Doctor,
+    #[cfg(feature = "author")]
     /// What CI runs: tidy, format, lints, tests, the proof of every exercise and of its memory orderings, that of a new exercise,
     /// and the quick noise study.
     Ci,
+    /// What the course alone can do: words that are clearer than "unrecognized".
+    #[cfg(not(feature = "author"))]
+    #[command(hide = true, disable_help_flag = true, aliases = ["ci", "grade", "handout", "new", "patch", "study", "tidy"])]
+    Verify {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        _rest: Vec<String>,
+    },
 }
 
 /// An instrument on one exercise.
@@ -152,6 +182,7 @@ struct OnOne {
     exercise: String,
     /// Use the course's own solution instead of your work.
     #[arg(long)]
+    #[cfg_attr(not(feature = "author"), arg(hide = true))]
     solution: bool,
     /// Threads, processes or requests in flight; by default as many as there are cores, or as the exercise says.
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
@@ -160,6 +191,10 @@ struct OnOne {
     #[arg(long)]
     quick: bool,
 }
+
+#[cfg(not(feature = "author"))]
+const HANDOUT: &str = "this is a learner's handout: what proves, changes or hands out the course runs in the course itself; \
+                       see what there is to do here with: cargo xtask --help";
 
 /// The command was used wrongly: exit code 2.
 #[derive(Debug)]
@@ -185,6 +220,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     let root = find_root()?;
     let catalog = match (Catalog::read(&root), &cli.command) {
         // A manifest that cannot be read is one of its findings.
+        #[cfg(feature = "author")]
         (Err(_), Some(Command::Tidy { .. })) => return tidy::tidy(&root, false, json),
         (catalog, _) => catalog?,
     };
@@ -201,15 +237,28 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Report { exercises, quick, peers, out, render }) => {
             report::report(&catalog, &report::Options { exercises, quick, out, render, json, peers })
         }
+        #[cfg(feature = "author")]
         Some(Command::Grade { submission, exercise, out }) => grade::grade(&catalog, &submission, &exercise, &out, json),
+        #[cfg(feature = "author")]
         Some(Command::Verify { exercises: names, attacks: true, .. }) => attacks::attacks(&catalog, &names, json),
+        #[cfg(feature = "author")]
         Some(Command::Verify { exercises, orderings: true, .. }) => orderings::orderings(&catalog, &exercises, json),
+        #[cfg(feature = "author")]
         Some(Command::Verify { exercises, orderings: false, .. }) => verify::verify(&catalog, &exercises, json),
+        #[cfg(feature = "author")]
         Some(Command::Study(command)) => study::study(&catalog, command, json),
+        #[cfg(feature = "author")]
         Some(Command::New { path, kind }) => new::new(&catalog, &path, kind, json),
+        #[cfg(feature = "author")]
         Some(Command::Patch { exercise, name, variant }) => patch::patch(&catalog, &exercise, name.as_deref(), variant, json),
+        #[cfg(feature = "author")]
         Some(Command::Tidy { fix }) => tidy::tidy(&catalog.root, fix, json),
+        #[cfg(feature = "author")]
+        Some(Command::Handout(options)) => handout::handout(&catalog, &options, json),
+        #[cfg(not(feature = "author"))]
+        Some(Command::Verify { .. }) => Err(Usage(HANDOUT.into()).into()),
         Some(Command::Doctor) => doctor::doctor(&catalog, json),
+        #[cfg(feature = "author")]
         Some(Command::Ci) => ci::ci(&catalog, json),
     }
 }

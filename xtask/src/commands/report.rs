@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use lab::{trace::file, workload::Setup};
 
-use super::{check::exercise_result, code_of, select};
+use super::{Usage, check::exercise_result, code, code_of, select};
 use crate::{
     catalog::{Catalog, Exercise},
     ceilings,
@@ -48,6 +48,9 @@ pub struct Options {
 pub fn report(catalog: &Catalog, options: &Options) -> Result<ExitCode> {
     let out = if options.out.is_absolute() { options.out.clone() } else { catalog.root.join(&options.out) };
     let stored = out.join("results.json");
+    if options.peers && !Places::of(catalog).folder.is_dir() {
+        return Err(Usage("this checkout has no programs of others; leave out --peers".into()).into());
+    }
     // Minutes of measuring are not to be lost at the end.
     fs::create_dir_all(&out)
         .and_then(|()| tempfile::tempfile_in(&out).map(drop))
@@ -55,7 +58,15 @@ pub fn report(catalog: &Catalog, options: &Options) -> Result<ExitCode> {
     let results = if options.render {
         Results::read(&stored)?
     } else {
-        let results = measure(catalog, options, &out)?;
+        let subjects = subjects(catalog, options)?;
+        if subjects.is_empty() {
+            if options.json {
+                screen::json(&serde_json::Value::Null);
+            }
+            say("You have not begun any of this yet, so there is nothing to report. See where to start: cargo xtask");
+            return Ok(code(true));
+        }
+        let results = measure(catalog, options, &subjects, &out)?;
         results.write(&stored)?;
         results
     };
@@ -69,8 +80,8 @@ pub fn report(catalog: &Catalog, options: &Options) -> Result<ExitCode> {
     Ok(code_of([&results]))
 }
 
-fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> {
-    let begun = Begun::now();
+/// Whose work is reported, by exercise: the reference's where it is there, the learner's where it was begun.
+fn subjects<'a>(catalog: &'a Catalog, options: &Options) -> Result<Vec<(&'a Exercise, Vec<Candidate<'a>>)>> {
     let chosen = select(catalog, &options.exercises)?;
     let mut subjects = Vec::new();
     for exercise in chosen {
@@ -82,8 +93,13 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
             subjects.push((exercise, candidates));
         }
     }
+    Ok(subjects)
+}
+
+fn measure(catalog: &Catalog, options: &Options, subjects: &[(&Exercise, Vec<Candidate<'_>>)], out: &Path) -> Result<Results> {
+    let begun = Begun::now();
     let mut steps = vec!["the memory's bandwidth".to_owned()];
-    for (exercise, candidates) in &subjects {
+    for (exercise, candidates) in subjects {
         let name = &exercise.name;
         for candidate in candidates {
             steps.extend(exercise.checks().iter().map(|check| format!("{name}: {check} of {}", candidate.subject)));
@@ -100,7 +116,7 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
     let ceilings =
         ceilings::measure(options.quick).map_err(|error| screen::warn(format!("no bandwidth is told: {error:#}"))).ok();
     let mut exercises = Vec::new();
-    for (exercise, candidates) in &subjects {
+    for (exercise, candidates) in subjects {
         exercises.push(one(&checker, exercise, candidates, peers.as_ref(), out, &mut progress));
     }
     drop(progress);

@@ -45,12 +45,13 @@ fn with_table(text: &str, table: &str) -> Option<String> {
     Some(format!("{before}{}\n\n{table}\n{}{after}", MARKS[0], MARKS[1]))
 }
 
-fn table(exercises: &[Exercise]) -> String {
+/// A row for each exercise, with the header: what the course's README shows, and a handout's.
+pub fn table<'a>(exercises: impl IntoIterator<Item = &'a Exercise>) -> String {
     let row = |exercise: &Exercise| {
         let (path, about) = (exercise.path(), &exercise.about);
         let checks = exercise.checks().join(", ");
         format!("| [`{path}`](exercises/{path}/README.md) | {} | {} | {checks} |\n", about.summary, about.python)
     };
     let header = "| exercise | the one idea | Python counterpart | checks |\n| --- | --- | --- | --- |\n";
-    std::iter::once(header.to_owned()).chain(exercises.iter().map(row)).collect()
+    std::iter::once(header.to_owned()).chain(exercises.into_iter().map(row)).collect()
 }

@@ -245,6 +245,7 @@ fn speed(verdict: Verdict, points: (f64, f64), ratio: f64) -> CheckResult {
             clean,
             subject_first: Some(index.is_multiple_of(2)),
             at: Some(f64::from(index) * 0.21),
+            seed: None,
         }
     };
     let speed = Speed {
