@@ -113,8 +113,7 @@ impl Recipes {
             let safe = !exercise.about.needs.contains(&Need::Unsafe);
             let forbids = if safe { vec!["-F".to_owned(), "unsafe_code".to_owned()] } else { Vec::new() };
             let (libraries, units) = (BTreeMap::new(), BTreeMap::new());
-            let (name, toolchain, hidden) =
-                (exercise.name.clone(), toolchain.clone(), vec![format!("{}/", catalog.root.display())]);
+            let (name, toolchain, hidden) = (exercise.name.clone(), toolchain.clone(), hidden(catalog));
             let recipe = Recipe { name, toolchain, libraries, units, workload, forbids, hidden };
             by_name.insert(exercise.name.clone(), recipe);
         }
@@ -143,6 +142,19 @@ impl Recipes {
     pub fn of(&self, exercise: &Exercise) -> Result<&Recipe> {
         self.by_name.get(&exercise.name).with_context(|| format!("how {} is compiled was not recorded", exercise.name))
     }
+}
+
+/// The folders of the course and of others' crates: what stands in them is told without.
+fn hidden(catalog: &Catalog) -> Vec<String> {
+    let own = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(own);
+    // Where there are none, nothing of them can be told.
+    let crates = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok()).into_iter().flatten().flatten();
+    [catalog.root.clone()]
+        .into_iter()
+        .chain(crates.map(|entry| entry.path()))
+        .map(|path| format!("{}/", path.display()))
+        .collect()
 }
 
 /// A folder of links to the libraries that everything depends on, and to nothing else that cargo has built: what a compiler in a

@@ -146,7 +146,7 @@ impl<'a> Workspace<'a> {
         let manifest = guest_manifest(&catalog.root, ["packages/*".to_owned()])?;
         update(&root.join("Cargo.toml"), manifest.to_string().as_bytes())?;
         let lock = catalog.root.join("Cargo.lock");
-        if lock.is_file() && !root.join("Cargo.lock").is_file() {
+        if lock.is_file() {
             update(&root.join("Cargo.lock"), &read(&lock)?)?;
         }
         let packages = root.join("packages");
