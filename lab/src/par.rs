@@ -33,7 +33,7 @@
 //!   worker steals is not counted at all. In a pool of one thread nothing is stolen, and `par_iter` and `rayon::join`
 //!   count as serial: workloads measure there, `Pool::new(1).install(|| measure(..))`. A raw spawn that runs while a counted
 //!   join waits is not counted even there.
-//! - Threads of `std` have no frame; what they do is not counted.
+//! - Threads of `std` have no frame; what they do is not counted, but by [`strays`].
 //! - Locks and channels make strands wait for each other. Those edges are not in the graph, and the span comes out too short.
 //! - A fork that panics adds nothing of its children.
 //! - [`Counted`] sees comparisons and clones. Moves are invisible in Rust: `swap`, `mem::take` and `rotate` cost nothing.
@@ -45,7 +45,10 @@ use std::{
     mem::MaybeUninit,
     ops::Range,
     ptr,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use serde::{Deserialize, Serialize};
@@ -204,8 +207,36 @@ pub fn tick(units: u64) {
             frame.span += units;
             frame.burdened_span += units;
             cell.set(Some(frame));
+        } else if LISTENING.load(Relaxed) > 0 {
+            STRAY.fetch_add(units, Relaxed);
         }
     });
+}
+
+/// How many [`strays`] go on.
+static LISTENING: AtomicUsize = AtomicUsize::new(0);
+
+/// What was declared while they did, by whoever was not counted.
+static STRAY: AtomicU64 = AtomicU64::new(0);
+
+/// Runs `f`, and says how many units were declared meanwhile on strands that nobody counts, wherever they ran in this process:
+/// on threads of `std`, or by rayon while it had the thread. Whoever grades a count charges for these, too: work that is
+/// hidden from [`measure`] is work all the same.
+pub fn strays<R>(f: impl FnOnce() -> R) -> (R, u64) {
+    struct Listening;
+    impl Drop for Listening {
+        fn drop(&mut self) {
+            LISTENING.fetch_sub(1, Relaxed);
+        }
+    }
+    LISTENING.fetch_add(1, Relaxed);
+    let listening = Listening;
+    let before = STRAY.load(Relaxed);
+    let result = f();
+    // Who has joined the threads that worked for it has seen what they did.
+    let stray = STRAY.load(Relaxed).wrapping_sub(before);
+    drop(listening);
+    (result, stray)
 }
 
 /// Runs `f` and counts what it costs; `burden` is what each fork adds to the burdened span, in the units of [`tick`].

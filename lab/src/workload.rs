@@ -60,6 +60,7 @@ use std::{
     hash::{Hash, Hasher},
     io::{self, BufRead, BufReader, IsTerminal, Write},
     iter,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -159,14 +160,28 @@ pub struct Counted {
     pub cost: par::Cost,
     /// Absent where it has too many forks to be kept.
     pub graph: Option<par::Graph>,
+    /// The work that is credited at the most: no right program needs more. Without it, idle work in parallel would be worth
+    /// points.
+    pub most: u64,
 }
 
 impl Counted {
     /// Counts what `f` costs, in a pool of one thread: there raw rayon counts as serial, as it is documented to, and not by who
     /// stole what.
-    pub fn on_one_thread(f: impl FnOnce() + Send) -> Self {
-        let ((), cost, graph) = par::Pool::new(1).install(|| par::record(f));
-        Self { cost, graph }
+    ///
+    /// `within` is what every right program does at the least, and what it is credited with at the most.
+    pub fn on_one_thread(within: RangeInclusive<u64>, f: impl FnOnce() + Send) -> Self {
+        Self::of(within, || par::Pool::new(1).install(|| par::record(f)))
+    }
+
+    /// Takes the count of a [`par::record`] that `count` makes, and charges as serial what is missing in it: what was declared
+    /// on strands that nobody counts, and whatever else there is to the least. So hiding work never helps.
+    pub fn of(within: RangeInclusive<u64>, count: impl FnOnce() -> ((), par::Cost, Option<par::Graph>)) -> Self {
+        let (((), cost, graph), strays) = par::strays(count);
+        let mut counted = Self { cost, graph, most: *within.end() };
+        counted.add_serial(strays);
+        counted.add_serial(within.start().saturating_sub(counted.cost.work));
+        counted
     }
 
     /// Adds units that nobody else did at the same time.
@@ -179,16 +194,18 @@ impl Counted {
         }
     }
 
-    /// With a burden on every fork, and scheduled.
+    /// With a burden on every fork, and scheduled. The work is as much as is credited.
     #[must_use]
     pub fn priced(&self, burden: Burden) -> Priced {
+        let credited = |cost: par::Cost| par::Cost { work: cost.work.min(self.most), ..cost };
         let Some(graph) = &self.graph else {
-            return Priced { cost: self.cost, burden: None, schedule: Vec::new(), unburdened: None, chain: Vec::new() };
+            let cost = credited(self.cost);
+            return Priced { cost, burden: None, schedule: Vec::new(), unburdened: None, chain: Vec::new() };
         };
         let units = burden.in_units(self.cost.work);
         let schedule = graph.schedule(&par::PROCESSORS, units);
         let unburdened = graph.schedule(&par::PROCESSORS[par::PROCESSORS.len() - 1..], 0).first().map(|most| most.units);
-        Priced { cost: graph.cost(units), burden: Some(units), schedule, unburdened, chain: graph.longest_chain() }
+        Priced { cost: credited(graph.cost(units)), burden: Some(units), schedule, unburdened, chain: graph.longest_chain() }
     }
 }
 

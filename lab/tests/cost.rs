@@ -1,5 +1,7 @@
 //! The `cost` of the workload protocol: what it asks, what it answers, and what older sides make of it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use lab::{
     par::{Cost, PROCESSORS, join, tick},
     workload::{Answer, Burden, Counted, Request},
@@ -38,9 +40,17 @@ fn nanoseconds_become_units_by_the_time_of_a_unit() {
     assert_eq!(Burden::Units(7).in_units(1), 7);
 }
 
+/// Strays are those of the whole process: who makes some keeps those away who count them.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn the_burden_changes_what_is_predicted_and_nothing_that_is_graded() {
-    let mut counted = Counted::on_one_thread(|| {
+    let _alone = alone();
+    let mut counted = Counted::on_one_thread(0..=u64::MAX, || {
         join(|| tick(100), || tick(60));
     });
     counted.add_serial(5);
@@ -57,4 +67,25 @@ fn the_burden_changes_what_is_predicted_and_nothing_that_is_graded() {
     }
     let unknown = Counted { graph: None, ..counted }.priced(Burden::Units(30));
     assert_eq!((unknown.cost.burdened_span, unknown.burden, unknown.schedule.len()), (105, None, 0));
+}
+
+#[test]
+fn work_that_is_hidden_is_charged_as_serial_and_idle_work_is_not_credited() {
+    let _alone = alone();
+    let hidden = || std::thread::scope(|scope| drop(scope.spawn(|| tick(50)).join()));
+    let both = || {
+        join(|| tick(100), || tick(100));
+    };
+    let cost = |within, f: &(dyn Fn() + Sync)| {
+        let cost = Counted::on_one_thread(within, f).priced(Burden::Units(0)).cost;
+        (cost.work, cost.span)
+    };
+    assert_eq!(cost(0..=1000, &both), (200, 100));
+    assert_eq!(
+        cost(0..=1000, &|| [&both as &(dyn Fn() + Sync), &hidden].iter().for_each(|f| f())),
+        (250, 150),
+        "on a thread of std"
+    );
+    assert_eq!(cost(300..=1000, &both), (300, 200), "what is missing to the least");
+    assert_eq!(cost(0..=120, &both), (120, 100), "more than anybody needs");
 }
