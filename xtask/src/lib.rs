@@ -50,6 +50,7 @@ pub mod study;
 #[cfg(feature = "author")]
 pub mod study_sorts;
 pub mod sweep;
+#[cfg(feature = "author")]
 pub mod tidy;
 pub mod traced;
 pub mod verify;
