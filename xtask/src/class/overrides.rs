@@ -1,6 +1,6 @@
 //! `overrides.toml`: points that an instructor gives by hand, each with a reason. They are applied last and shown as such.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ pub fn apply(class: &mut Class, path: &Path) -> Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     let file: File = toml_edit::de::from_str(&text).with_context(|| format!("{shown} is not a file of [[override]] tables"))?;
     let mut changed = class.clone();
-    let mut seen = BTreeSet::new();
+    let mut seen = Vec::new();
     for (i, given) in file.all.iter().enumerate() {
         let here = || format!("{shown}, [[override]] {}", i + 1);
         one(&mut changed, given, &mut seen).with_context(here)?;
@@ -57,7 +57,26 @@ pub fn apply(class: &mut Class, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn one(class: &mut Class, given: &Override, seen: &mut BTreeSet<(String, String, String)>) -> Result<()> {
+/// What points were given for: by student and exercise, a part of it. Without a test it is a whole check, without a check all.
+#[derive(Debug, PartialEq)]
+struct Part {
+    student: usize,
+    exercise: usize,
+    check: Option<String>,
+    test: Option<String>,
+}
+
+impl Part {
+    /// Whether one of the two is a part of the other, or the same.
+    fn overlaps(&self, other: &Self) -> bool {
+        let either = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none();
+        let same = (self.student, self.exercise) == (other.student, other.exercise);
+        let check = either(&self.check, &other.check);
+        same && (check || (self.check == other.check && (either(&self.test, &other.test) || self.test == other.test)))
+    }
+}
+
+fn one(class: &mut Class, given: &Override, seen: &mut Vec<Part>) -> Result<()> {
     if given.reason.trim().is_empty() {
         bail!("it has no reason; say why, the student will ask");
     }
@@ -72,18 +91,20 @@ fn one(class: &mut Class, given: &Override, seen: &mut BTreeSet<(String, String,
     let number = exercises().position(named);
     let number = number.with_context(|| unknown("exercise", &given.exercise, exercises()))?;
     let full = class.exercises[number].max_points;
-    let path = class.exercises[number].path.clone();
-    let part = [given.check.as_deref().unwrap_or_default(), given.test.as_deref().unwrap_or_default()].join("/");
-    let whole = part == "/";
-    let (student, exercise) = (given.student.clone(), path.clone());
-    let others = || seen.iter().filter(|(a, b, _)| (a, b) == (&student, &exercise));
-    let contradicts = if whole { others().next() } else { others().find(|(.., other)| *other == part || other == "/") };
-    if contradicts.is_some() {
-        bail!("another one before it already gives {} points for {path}, or for a part of it", given.student);
-    }
-    seen.insert((given.student.clone(), path, part));
     let student = &mut class.students[at];
-    if whole { of_exercise(&mut student.marks[number], given, full) } else { of_part(student, number, given) }
+    let check = match (&given.check, &given.test) {
+        (None, None) => {
+            of_exercise(&mut student.marks[number], given, full)?;
+            None
+        }
+        _ => Some(of_part(student, number, given)?),
+    };
+    let part = Part { student: at, exercise: number, check, test: given.test.clone() };
+    if seen.iter().any(|other| part.overlaps(other)) {
+        bail!("another one before it already gives {} points for the same, or for a part of it", given.student);
+    }
+    seen.push(part);
+    Ok(())
 }
 
 fn of_exercise(mark: &mut Mark, given: &Override, full: f64) -> Result<()> {
@@ -104,7 +125,8 @@ fn within(given: &Override, most: f64) -> Result<()> {
     Ok(())
 }
 
-fn of_part(student: &mut Student, number: usize, given: &Override) -> Result<()> {
+/// Gives the points of a check or a test, and says of which check.
+fn of_part(student: &mut Student, number: usize, given: &Override) -> Result<String> {
     let mark = &mut student.marks[number];
     let found = student.stored.results.exercises.iter().find(|exercise| exercise.path == mark.exercise).and_then(handed_in);
     let Some(subject) = found else {
@@ -127,7 +149,7 @@ fn of_part(student: &mut Student, number: usize, given: &Override) -> Result<()>
     mark.points = Some(had + given.points - points);
     mark.max_points = had_most + more;
     mark.overrides.push(given.clone());
-    Ok(())
+    Ok(check.check.clone())
 }
 
 fn of_test(check: &CheckResult, test: &str) -> Result<(f64, f64)> {

@@ -92,7 +92,8 @@ fn why(state: &State) -> String {
 
 /// With as many decimals as points have: sums of thirds must not differ in the last of their binary digits.
 fn decimal(points: f64) -> String {
-    let text = format!("{points:.4}");
+    // A sum of nothing is -0.
+    let text = format!("{:.4}", points + 0.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
