@@ -278,7 +278,7 @@ fn a_batch_that_is_killed_at_any_moment_loses_nothing_and_grades_nothing_twice()
     for _ in 0..10 {
         let mut child = start(&place, "out");
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        thread::sleep(Duration::from_millis(30 + (state >> 33) % 110));
+        thread::sleep(Duration::from_millis(40 + (state >> 33) % 200));
         child.kill().unwrap();
         kills += usize::from(!child.wait().unwrap().success());
         let log = place.log();

@@ -121,8 +121,8 @@ mod tests {
         let all = [[0.0, 10.0], [0.1, 10.0], [2.0, 10.0], [9.99, 10.0], [10.0, 10.0], [10.0, 10.0], [1.0, 0.0]];
         let distribution = Distribution::new(all);
         assert_eq!(distribution.counts, [1, 1, 1, 0, 0, 1, 2]);
-        assert_eq!(distribution.median(), Some(0.999));
-        assert_eq!(distribution.finding("Sum"), "Sum: 2 of 6 have all points, 1 none; the median is >99 %");
+        assert_eq!(distribution.median(), Some(0.2), "one of the shares that somebody has");
+        assert_eq!(distribution.finding("Sum"), "Sum: 2 of 6 have all points, 1 none; the median is 20 %");
     }
 
     #[test]
