@@ -17,8 +17,12 @@ use std::{
 };
 
 use pretended::{Pretended, class, code, put};
-use svg::assert_well_formed;
+use svg::{assert_texts_have_room, assert_well_formed};
 use xtask::{
+    chart::{
+        Layout,
+        class::{Distribution, draw},
+    },
     class::{
         alike,
         batch::{Options, Outcome, batch},
@@ -98,6 +102,10 @@ fn what_is_done_is_not_graded_again_and_what_changed_is() {
     assert_eq!(first.errors, ["zz-error"]);
     assert_eq!(begun(&place.log()).len(), 40);
     let table = place.read("out/grades.csv");
+
+    let told = first.told(&place.path("out")).join("\n");
+    assert!(told.starts_with("40 graded, 0 had a result already\nnot graded, by no fault of their own: zz-error;"), "{told}");
+    assert!(told.contains("/out/index.html"), "{told}");
 
     let second = place.grade("out", None);
     assert_eq!((second.graded.len(), second.kept.len()), (1, 39), "an error is tried again");
@@ -186,6 +194,8 @@ fn merged_shards_are_the_class_at_once() {
         graded += outcome.graded.len();
         assert_eq!(outcome.missing.len(), 40 - outcome.graded.len());
         assert!(outcome.written.is_empty(), "a part of a class is not written up as one");
+        let told = outcome.told(&place.path("out")).join("\n");
+        assert!(told.contains("cargo xtask grade merge"), "{told}");
     }
     assert_eq!(graded, 40);
     merge(&outs, &place.path("merged"), None).unwrap();
@@ -452,6 +462,32 @@ fn the_same_mistake_is_one_cause_with_all_who_made_it() {
     assert_eq!(suspects, ["nobody_can"]);
     let counts = rates.iter().find(|rate| rate.case == "counts_all").unwrap();
     assert_eq!((counts.passed, counts.judged), (25, 37));
+}
+
+#[test]
+fn every_kind_of_failing_model_is_a_cause_of_its_own() {
+    let place = Place::new();
+    let kinds = failures::all().len();
+    for kind in 0..kinds {
+        for student in ["ada", "bob"] {
+            put(&place.submissions(), &format!("{student}{kind}"), &format!("fine model{kind}"), "");
+        }
+    }
+    place.grade("out", None);
+    let all = causes::causes(&place.class("out"));
+    let models: Vec<_> = all.iter().filter(|cause| cause.check == "model").map(|cause| cause.students.len()).collect();
+    assert_eq!(models, vec![2; kinds]);
+}
+
+#[test]
+fn every_text_of_the_distribution_has_room() {
+    for (students, title) in [(1, "A"), (400, "A title that is long enough for two lines of the picture, and more")] {
+        let points = (0..students).map(|n| [f64::from(n % 11), 10.0]);
+        let distribution = Distribution::new(points.filter(|[points, _]| *points <= 10.0));
+        for layout in [Layout::Wide, Layout::Narrow] {
+            assert_texts_have_room(&draw(title, &distribution, layout).unwrap(), &format!("{students} {layout:?}"));
+        }
+    }
 }
 
 #[test]

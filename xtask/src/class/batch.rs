@@ -70,6 +70,39 @@ pub struct Outcome {
     pub written: Vec<PathBuf>,
 }
 
+impl Outcome {
+    /// What is to be said of it, a line each: what was done, what was not, and what to do next.
+    pub fn told(&self, out: &Path) -> Vec<String> {
+        let some = |ids: &[String]| {
+            let more = if ids.len() > 10 { format!(" and {} more", ids.len() - 10) } else { String::new() };
+            ids.iter().take(10).cloned().collect::<Vec<_>>().join(", ") + &more
+        };
+        let mut lines = vec![format!("{} graded, {} had a result already", self.graded.len(), self.kept.len())];
+        if !self.errors.is_empty() {
+            let ids = some(&self.errors);
+            lines.push(format!("not graded, by no fault of their own: {ids}; mend what their results say, and run it again"));
+        }
+        if !self.gone.is_empty() {
+            let folder = out.join("submissions");
+            lines.push(format!(
+                "no longer handed in, and still counted: {}; their results are in {}",
+                some(&self.gone),
+                folder.display()
+            ));
+        }
+        if self.missing.is_empty() {
+            lines.extend(self.written.iter().map(|path| format!("written: {}", path.display())));
+        } else {
+            let count = self.missing.len();
+            lines.push(format!(
+                "{count} of other shards have no result in {} yet; when all have ended: cargo xtask grade merge OUT.. --into OUT",
+                out.display()
+            ));
+        }
+        lines
+    }
+}
+
 /// Grades the batch, and writes what is written over the class when it is complete.
 ///
 /// # Errors
