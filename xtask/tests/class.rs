@@ -244,6 +244,48 @@ fn of_two_results_the_newer_counts_and_of_different_files_none() {
     assert!(error.contains("holds no results"), "{error}");
 }
 
+#[test]
+fn results_are_never_among_the_submissions() {
+    let place = Place::new();
+    put(&place.submissions(), "ada", "fine", "");
+    for out in ["submissions", "submissions/out", "submissions/a/b"] {
+        let (submissions, out) = (place.submissions(), place.path(out));
+        let options =
+            Options { submissions: &submissions, out: &out, jobs: 1, shard: None, overrides: None, course: None, again: "again" };
+        let error = batch(&Pretended::new(&place.path("log")), &options).unwrap_err().to_string();
+        assert!(error.contains("is within the submissions"), "{error}");
+    }
+    assert_eq!(fs::read_dir(place.submissions()).unwrap().count(), 1, "nothing was written");
+}
+
+#[test]
+fn a_task_of_a_slurm_array_is_a_shard() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("graders/slurm/array.sh");
+    let said = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = Command::new("sh");
+        command.arg(&script).args(arguments).env_clear().env("PATH", "/usr/bin:/bin").env("RACECOURSE_GRADE", "echo graded");
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let array = |id, count, first, step| {
+        [
+            ("SLURM_ARRAY_TASK_ID", id),
+            ("SLURM_ARRAY_TASK_COUNT", count),
+            ("SLURM_ARRAY_TASK_MIN", first),
+            ("SLURM_ARRAY_TASK_STEP", step),
+        ]
+    };
+    for (array, shard) in
+        [(array("3", "4", "1", "1"), "3/4"), (array("0", "4", "0", "1"), "1/4"), (array("7", "4", "1", "2"), "4/4")]
+    {
+        let expected = format!("graded --batch in put --out out put --jobs 1 --shard {shard}\n");
+        assert_eq!(said(&array, &["in put", "out put"]), (Some(0), expected));
+        shard.parse::<xtask::class::folders::Shard>().unwrap();
+    }
+    assert_eq!(said(&array("1", "1", "1", "1"), &["in"]).0, Some(2));
+    assert_ne!(said(&[], &["in", "out"]).0, Some(0), "outside of an array");
+}
+
 /// Part of the tests below, which start it as a process of its own: what a shard of a class does.
 #[test]
 #[ignore = "not a test: others start it, with what to do in the environment"]
@@ -274,7 +316,7 @@ fn start(place: &Place, out: &str) -> Child {
 /// Whoever has a whole result.
 fn finished(place: &Place, out: &str) -> BTreeSet<String> {
     let store = Store::new(&place.path(out));
-    let has = |id: &String| store.read(id).is_ok_and(|stored| stored.key.is_some() && !matches!(stored.state(), State::Error(_)));
+    let has = |id: &String| store.read(id).is_ok_and(|stored| !matches!(stored.state(), State::Error(_)));
     store.ids().unwrap_or_default().into_iter().filter(has).collect()
 }
 

@@ -110,6 +110,7 @@ impl Outcome {
 /// until then stays graded.
 pub fn batch(grader: &dyn GradeOne, options: &Options<'_>) -> Result<Outcome> {
     let store = Store::new(options.out);
+    apart(options.submissions, options.out)?;
     fs::create_dir_all(options.out).with_context(|| format!("cannot make {}", options.out.display()))?;
     let entries = folders::entries(options.submissions)?;
     let again = options.again.to_owned();
@@ -129,6 +130,17 @@ pub fn batch(grader: &dyn GradeOne, options: &Options<'_>) -> Result<Outcome> {
         outcome.written = written::write(&store, options.overrides)?;
     }
     Ok(outcome)
+}
+
+/// Results among the submissions would be taken for one the next time.
+fn apart(submissions: &Path, out: &Path) -> Result<()> {
+    let told = || format!("cannot read {}; name the folder that holds one folder for each student", submissions.display());
+    let inside = submissions.canonicalize().with_context(told)?;
+    // What is not there yet is in the nearest folder above it that is.
+    let out = std::path::absolute(out).with_context(|| format!("{} is no path", out.display()))?;
+    let there = out.ancestors().find_map(|folder| folder.canonicalize().ok()).unwrap_or_default();
+    anyhow::ensure!(!there.starts_with(&inside), "{} is within the submissions; name a folder beside them", out.display());
+    Ok(())
 }
 
 /// A batch that runs.

@@ -54,7 +54,7 @@ impl Owner {
         static CLAIMS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         Self {
             host: text("/proc/sys/kernel/hostname"),
-            machine: format!("{} {namespace}", text("/proc/sys/kernel/random/boot_id")),
+            machine: machine(&text("/proc/sys/kernel/random/boot_id"), &namespace),
             process: std::process::id(),
             began: began(std::process::id()).unwrap_or(0),
             claim: CLAIMS.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
@@ -64,9 +64,14 @@ impl Owner {
     /// Whether the process can be seen from here, and is there.
     fn lives(&self) -> Option<bool> {
         // Without these a process cannot be told from another one, and only time tells.
-        let known = !self.machine.trim().is_empty() && self.began != 0;
+        let known = !self.machine.is_empty() && self.began != 0;
         (known && self.machine == Self::here().machine).then(|| began(self.process) == Some(self.began))
     }
+}
+
+/// Empty where one of them is not told: then it could be any machine.
+fn machine(boot: &str, namespace: &str) -> String {
+    if boot.is_empty() || namespace.is_empty() { String::new() } else { format!("{boot} {namespace}") }
 }
 
 /// When a process of this machine began, if it is there and no zombie.

@@ -21,6 +21,9 @@ const LONGEST: usize = 128;
 /// Contents are hashed up to this size, in bytes; of larger files, which no grader takes, size and time.
 const LARGEST: u64 = 1 << 20;
 
+/// So much of a submission's content is read for its hash, in bytes.
+const MOST_READ: u64 = 64 << 20;
+
 /// So many entries of a submission are looked at, and so deep.
 const MOST: usize = 20_000;
 const DEEPEST: usize = 24;
@@ -127,12 +130,12 @@ fn hash(bytes: &[u8]) -> u64 {
 /// A hash of the files of a submission: the same files have the same one, whenever they were put there.
 ///
 /// Everything that a grader might take is in it, and links by where they lead, without following them. What is hidden, and
-/// `target` outside of `src`, is not: a build beside the files changes nothing.
+/// `target` outside of `src`, is not: a build beside the files changes nothing. No more is read than [`MOST_READ`]: of what is
+/// more, and of large files, size and time are hashed.
 pub fn files(folder: &Path) -> String {
-    let mut digest = Digest::default();
-    let mut left = MOST;
-    add_folder(&mut digest, folder, DEEPEST, false, &mut left);
-    format!("{:016x}", digest.finish())
+    let mut files = Files { digest: Digest::default(), entries: MOST, bytes: MOST_READ };
+    files.add_folder(folder, DEEPEST, false);
+    format!("{:016x}", files.digest.finish())
 }
 
 /// The hash of something that is no folder, by why it is none.
@@ -140,45 +143,55 @@ pub fn no_files(why: &str) -> String {
     format!("{:016x}", hash(why.as_bytes()))
 }
 
-fn add(digest: &mut Digest, bytes: &[u8]) {
-    digest.write_usize(bytes.len());
-    digest.write(bytes);
+/// Files as they are hashed, and how much more of them is looked at.
+struct Files {
+    digest: Digest,
+    entries: usize,
+    bytes: u64,
 }
 
-fn add_folder(digest: &mut Digest, folder: &Path, depth: usize, in_sources: bool, left: &mut usize) {
-    // What cannot be read is so for the grader, too, who says it; it only has to be another hash than that of nothing.
-    let Ok(entries) = fs::read_dir(folder) else { return add(digest, b"unreadable") };
-    let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        let outside = name.as_bytes().starts_with(b".") || (!in_sources && name == "target");
-        if outside || *left == 0 {
-            continue;
-        }
-        *left -= 1;
-        add(digest, name.as_bytes());
-        add_entry(digest, &entry.path(), depth, in_sources || name == "src", left);
+impl Files {
+    fn add(&mut self, bytes: &[u8]) {
+        self.digest.write_usize(bytes.len());
+        self.digest.write(bytes);
     }
-    add(digest, b"end");
-}
 
-fn add_entry(digest: &mut Digest, path: &Path, depth: usize, in_sources: bool, left: &mut usize) {
-    let Ok(about) = fs::symlink_metadata(path) else { return add(digest, b"unreadable") };
-    if about.is_dir() {
-        if depth > 0 {
-            add_folder(digest, path, depth - 1, in_sources, left);
+    fn add_folder(&mut self, folder: &Path, depth: usize, in_sources: bool) {
+        // What cannot be read is so for the grader, too, who says it; it only has to be another hash than that of nothing.
+        let Ok(entries) = fs::read_dir(folder) else { return self.add(b"unreadable") };
+        let mut entries: Vec<_> = entries.take(self.entries).filter_map(Result::ok).collect();
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let name = entry.file_name();
+            let outside = name.as_bytes().starts_with(b".") || (!in_sources && name == "target");
+            if outside || self.entries == 0 {
+                continue;
+            }
+            self.entries -= 1;
+            self.add(name.as_bytes());
+            self.add_entry(&entry.path(), depth, in_sources || name == "src");
         }
-    } else if about.is_symlink() {
-        add(digest, b"link");
-        add(digest, fs::read_link(path).unwrap_or_default().as_os_str().as_bytes());
-    } else if about.is_file() && about.len() <= LARGEST {
-        add(digest, b"file");
-        add(digest, &fs::read(path).unwrap_or_else(|_| b"unreadable".to_vec()));
-    } else {
-        add(digest, b"other");
-        digest.write_u64(about.len());
-        digest.write_u64(about.mtime().cast_unsigned());
+        self.add(b"end");
+    }
+
+    fn add_entry(&mut self, path: &Path, depth: usize, in_sources: bool) {
+        let Ok(about) = fs::symlink_metadata(path) else { return self.add(b"unreadable") };
+        if about.is_dir() {
+            if depth > 0 {
+                self.add_folder(path, depth - 1, in_sources);
+            }
+        } else if about.is_symlink() {
+            self.add(b"link");
+            self.add(fs::read_link(path).unwrap_or_default().as_os_str().as_bytes());
+        } else if about.is_file() && about.len() <= LARGEST.min(self.bytes) {
+            self.bytes -= about.len();
+            self.add(b"file");
+            self.add(&fs::read(path).unwrap_or_else(|_| b"unreadable".to_vec()));
+        } else {
+            self.add(b"other");
+            self.digest.write_u64(about.len());
+            self.digest.write_u64(about.mtime().cast_unsigned());
+        }
     }
 }
 
@@ -242,6 +255,23 @@ mod tests {
         for wrong in ["0/4", "5/4", "4", "1/0", "a/b", "-1/4"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_submission_of_a_gigabyte_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("src")).unwrap();
+        // 2,000 files of a megabyte, which take no place on the disk.
+        for n in 0..2_000 {
+            fs::File::create(at(&format!("src/{n}.rs"))).unwrap().set_len(LARGEST).unwrap();
+        }
+        fs::File::create(at("src/huge.rs")).unwrap().set_len(1 << 34).unwrap();
+        let began = std::time::Instant::now();
+        let first = files(folder.path());
+        assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
+        fs::File::create(at("src/huge.rs")).unwrap().set_len(1 << 33).unwrap();
+        assert_ne!(files(folder.path()), first);
     }
 
     #[test]
