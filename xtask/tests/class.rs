@@ -323,14 +323,18 @@ fn finished(place: &Place, out: &str) -> BTreeSet<String> {
 #[test]
 fn a_batch_that_is_killed_at_any_moment_loses_nothing_and_grades_nothing_twice() {
     let place = Place::new();
-    class(&place.submissions(), 40);
+    class(&place.submissions(), 60);
     let mut state = 7u64;
     let (mut lost, mut twice, mut kills) = (0, 0, 0);
     let mut done = BTreeSet::new();
     for _ in 0..10 {
         let mut child = start(&place, "out");
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        thread::sleep(Duration::from_millis(40 + (state >> 33) % 200));
+        // It has begun to grade, however long this machine takes to start a process; and from there on at any moment.
+        while !place.path("log").exists() && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis((state >> 33) % 130));
         child.kill().unwrap();
         kills += usize::from(!child.wait().unwrap().success());
         let log = place.log();
@@ -339,7 +343,8 @@ fn a_batch_that_is_killed_at_any_moment_loses_nothing_and_grades_nothing_twice()
         lost += done.difference(&now).count();
         done = now;
     }
-    assert!(kills >= 8, "the class is too small to be killed in the middle: {kills}");
+    assert!(kills >= 5, "the class is too small to be killed in the middle: {kills}");
+    assert!(done.len() > 5, "it was always killed before anything was done: {}", done.len());
     assert!(start(&place, "out").wait().unwrap().success());
     let log = place.log();
     twice += begun(&log).into_iter().filter(|id| done.contains(*id)).count();
