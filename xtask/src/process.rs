@@ -5,7 +5,6 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Read},
-    mem,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -61,8 +60,7 @@ pub fn end_children_on_signals() -> Result<()> {
             crate::screen::full::give_back();
             // `eprintln!` would panic where the terminal is gone, and this process would live on.
             crate::screen::warn("\ninterrupted; every child process was ended");
-            let at_the_end = mem::take(&mut *AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner));
-            at_the_end.into_iter().for_each(|what| what());
+            AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|what| what());
             std::process::exit(130);
         }
     })?;
