@@ -33,8 +33,9 @@ use xtask::{
         merge::merge,
         overrides, page,
         store::Store,
+        written,
     },
-    results::State,
+    results::{State, Verdict},
 };
 
 /// A place for a class.
@@ -572,6 +573,59 @@ fn the_page_is_well_formed_loads_nothing_and_shows_each_explanation_once() {
     assert_well_formed(&page::render(&empty));
     if let Some(folder) = std::env::var_os("CLASS_PAGE") {
         fs::write(PathBuf::from(folder).join("index.html"), page).unwrap();
+    }
+}
+
+/// Three exercises, of which nobody handed in all; and of one nothing could be measured.
+fn of_three(class: &Class) -> Class {
+    let mut stored: Vec<_> = class.students.iter().map(|student| student.stored.clone()).collect();
+    for (n, stored) in stored.iter_mut().enumerate() {
+        let Some(first) = stored.results.exercises.first().cloned() else { continue };
+        for (path, title, skipped) in [("async/crawler", "A crawler", 0), ("threads/channel", "A channel", 1)] {
+            if n % 3 != skipped {
+                let mut other = first.clone();
+                (other.path, other.title) = (path.into(), title.into());
+                if path == "async/crawler" && n % 3 == 1 {
+                    let subject = &mut other.subjects[0];
+                    (subject.points, subject.max_points) = (0.0, 0.0);
+                    subject.checks.iter_mut().for_each(|check| check.verdict = Verdict::NotMeasurable);
+                }
+                stored.results.exercises.push(other);
+            }
+        }
+    }
+    Class::new(stored)
+}
+
+#[test]
+fn what_was_not_handed_in_has_no_points_and_what_was_not_measurable_has_none_to_lose() {
+    let place = Place::new();
+    let class = of_three(&graded(&place));
+    let table = written::grades(&class).unwrap();
+    assert_eq!(table.lines().count(), 1 + 40 * 3);
+    for row in [
+        "s00,async/crawler,0,13,not handed in,0,,",
+        "s01,async/crawler,,13,not measurable,,,",
+        "s01,threads/channel,0,13,not handed in,0,,",
+        "s02,threads/channel,4,10,graded,4,,",
+        "empty,async/crawler,0,13,rejected,0,,it is empty",
+        "zz-error,async/crawler,,13,error,,,the disk is full",
+    ] {
+        // Who is the n-th depends on the names of the others, which come before.
+        let (id, rest) = row.split_once(',').unwrap();
+        let (exercise, rest) = rest.split_once(',').unwrap();
+        let standing = rest.split(',').nth(2).unwrap();
+        let found: Vec<&str> = table.lines().filter(|line| line.contains(&format!(",{exercise},"))).collect();
+        let same = |line: &&&str| line.split_once(&format!(",{exercise},")).unwrap().1 == rest;
+        assert!(found.iter().any(|line| same(&line)), "{id}, {exercise}, {standing}\n{table}");
+    }
+    let unknown = class.students.iter().find(|student| student.marks.iter().any(|mark| mark.standing == Standing::NotMeasurable));
+    assert_eq!(class.total(unknown.unwrap()), None, "a sum without one of its parts is none");
+    let page = page::render(&class);
+    assert_well_formed(&page);
+    assert!(page.contains("A crawler: ") && page.contains("All exercises: ") && page.contains("not handed in"));
+    if let Some(folder) = std::env::var_os("CLASS_PAGE") {
+        fs::write(PathBuf::from(folder).join("three.html"), page).unwrap();
     }
 }
 
