@@ -620,10 +620,20 @@ fn what_was_not_handed_in_has_no_points_and_what_was_not_measurable_has_none_to_
         assert!(found.iter().any(|line| same(&line)), "{id}, {exercise}, {standing}\n{table}");
     }
     let unknown = class.students.iter().find(|student| student.marks.iter().any(|mark| mark.standing == Standing::NotMeasurable));
-    assert_eq!(class.total(unknown.unwrap()), None, "a sum without one of its parts is none");
+    let unknown = unknown.unwrap();
+    let spin_lock = unknown.marks[2].points.unwrap();
+    // The channel was not handed in, for 0 of 13; the crawler is in neither sum.
+    assert_eq!(class.total(unknown), Some([spin_lock, 10.0 + 13.0]));
+    let error = class.students.iter().find(|student| student.stored.id == "zz-error").unwrap();
+    assert_eq!(class.total(error), None);
     let page = page::render(&class);
     assert_well_formed(&page);
-    assert!(page.contains("A crawler: ") && page.contains("All exercises: ") && page.contains("not handed in"));
+    assert!(
+        page.contains("A crawler: ")
+            && page.contains("All exercises: ")
+            && page.contains("not handed in")
+            && page.contains("not all graded")
+    );
     if let Some(folder) = std::env::var_os("CLASS_PAGE") {
         fs::write(PathBuf::from(folder).join("three.html"), page).unwrap();
     }

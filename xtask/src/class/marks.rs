@@ -105,10 +105,11 @@ impl Class {
         Self { exercises, students }
     }
 
-    /// Points of a student and of how many, over all exercises; `None` where some could not be graded.
+    /// Points of a student and of how many. An exercise without points is in neither sum, as with checks: it costs nothing.
+    /// `None` where none has points.
     pub fn total(&self, student: &Student) -> Option<[f64; 2]> {
-        let points: Option<f64> = student.marks.iter().map(|mark| mark.points).sum();
-        Some([points?, student.marks.iter().map(|mark| mark.max_points).sum()]).filter(|_| !student.marks.is_empty())
+        let marked = student.marks.iter().filter_map(|mark| Some([mark.points?, mark.max_points]));
+        marked.reduce(|sum, mark| [sum[0] + mark[0], sum[1] + mark[1]])
     }
 }
 

@@ -174,7 +174,12 @@ fn provenance(class: &Class) -> Vec<(&'static str, Vec<String>)> {
 fn points(page: &mut String, class: &Class) {
     if class.exercises.len() > 1 {
         let figure = figure("all", "All exercises", &totals(class));
-        section(page, "Points", "Over all exercises, of those who could be graded on each.", &figure);
+        section(
+            page,
+            "Points",
+            "Over all exercises, those left out that could not be graded for somebody: they are in neither sum.",
+            &figure,
+        );
     }
     for (i, exercise) in class.exercises.iter().enumerate() {
         let points = class.students.iter().filter_map(|student| {
@@ -433,15 +438,17 @@ fn everybody(class: &Class) -> String {
     }
     let row = |student: &Student| {
         let total = class.total(student);
-        let total = match (total, student.stored.state()) {
+        let told = match (total, student.stored.state()) {
             (Some([points, of]), _) => format!("{} of {}", number::points(points), number::points(of)),
             (None, State::Error(_)) => "not graded".into(),
             (None, State::Rejected(_)) => "rejected".into(),
-            (None, State::Graded) => "not all graded".into(),
+            (None, State::Graded) => "none could be graded".into(),
         };
         let hand = student.marks.iter().any(|mark| !mark.overrides.is_empty());
         let hand = if hand { " <small>by hand</small>" } else { "" };
-        let mut row = vec![Cell::text(link(student)), Cell::number(format!("{total}{hand}"))];
+        let part = total.is_some() && student.marks.iter().any(|mark| mark.points.is_none());
+        let part = if part { " <small>not all graded</small>" } else { "" };
+        let mut row = vec![Cell::text(link(student)), Cell::number(format!("{told}{part}{hand}"))];
         if each {
             row.extend(student.marks.iter().map(|mark| Cell::number(of_mark(mark))));
         }

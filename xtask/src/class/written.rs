@@ -113,7 +113,7 @@ struct Graded<'a> {
 struct GradedStudent<'a> {
     id: &'a str,
     state: State,
-    /// Points, and of how many; absent where some could not be graded.
+    /// Points, and of how many, of the exercises that have points; absent where none has.
     total: Option<[f64; 2]>,
     marks: &'a [Mark],
 }
