@@ -3,6 +3,7 @@
 //! A chart carries its own colours as CSS variables, so that it follows the reader's light or dark setting in either
 //! place; programs that know no CSS variables (image viewers, converters) see the light colours.
 
+pub mod class;
 pub mod interleaving;
 pub mod losses;
 pub mod measured;

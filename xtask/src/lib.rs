@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod ceilings;
 pub mod chart;
 pub mod check;
+pub mod class;
 pub mod commands;
 pub mod curves;
 pub mod driver;

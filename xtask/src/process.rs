@@ -44,6 +44,17 @@ fn live() -> MutexGuard<'static, BTreeSet<i32>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is to be done when the process is interrupted.
+type AtTheEnd = Box<dyn FnOnce() + Send>;
+
+static AT_THE_END: Mutex<Vec<AtTheEnd>> = Mutex::new(Vec::new());
+
+/// When the user or the system ends this process, `what` is done after its children have ended: it gives back what others wait
+/// for, and says how to go on. It must not wait for anything.
+pub fn when_interrupted(what: impl FnOnce() + Send + 'static) {
+    AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(what));
+}
+
 /// Ends every child, then this process with code 130, when the user or the system asks for it.
 ///
 /// # Errors
@@ -64,6 +75,7 @@ pub fn end_children_on_signals() -> Result<()> {
             crate::screen::full::give_back();
             // `eprintln!` would panic where the terminal is gone, and this process would live on.
             crate::screen::warn("\ninterrupted; every child process was ended");
+            AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|what| what());
             std::process::exit(130);
         }
     })?;
