@@ -47,6 +47,14 @@ fn main() {
         }
         ["stdin"] => println!("{}", std::io::read_to_string(std::io::stdin()).unwrap()),
         ["code", code] => exit(code.parse().unwrap()),
+        ["like-bwrap"] => {
+            eprintln!("bwrap: no luck");
+            exit(1)
+        }
+        ["like-a-stage"] => {
+            eprintln!("{}: no luck", env::var("RACECOURSE_WITHIN").unwrap_or_default());
+            exit(125)
+        }
         ["abort"] => std::process::abort(),
         ["sleep"] => thread::sleep(Duration::from_secs(1000)),
         ["fork", most] => {
