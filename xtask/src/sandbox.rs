@@ -361,10 +361,10 @@ impl Sandbox {
         let closed = closed.or_else(|| policy.write.iter().find(|path| !mounts_are_own && !place::parents_are_open(path)));
         let Some(closed) = closed else { return Some(user) };
         let mut kept = self.kept_root.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get_or_insert_with(|| 
+        kept.get_or_insert_with(|| {
             let (program, closed) = (program.display(), closed.display());
             format!("{program}, for {closed} is closed to other users (chmod o+rx it and what is above it)")
-        );
+        });
         None
     }
 
