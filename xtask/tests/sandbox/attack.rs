@@ -71,6 +71,10 @@ fn main() {
             }
             println!("{} done", children.len());
         }
+        ["reserve", mebibytes] => {
+            let bytes = mebibytes.parse::<usize>().unwrap() << 20;
+            println!("{}", Vec::<u8>::new().try_reserve_exact(bytes).map_or("refused", |()| "done"));
+        }
         ["memory", mebibytes, and_then] => {
             let mut all: Vec<Vec<u8>> = Vec::new();
             for _ in 0..mebibytes.parse::<usize>().unwrap() {
