@@ -94,7 +94,9 @@ fn kill_group(group: i32) {
 pub struct Group {
     child: Child,
     reaped: Option<ExitStatus>,
-    /// Where it stands behind walls.
+    /// Whether it is a command of a [`Sandbox`].
+    walled: bool,
+    /// What such a command needs beside, where it is this group's.
     place: Option<Place>,
     watch: Option<Watch>,
     leader: OnceLock<u32>,
@@ -106,7 +108,12 @@ impl Group {
     /// # Errors
     /// If the program cannot be started.
     pub fn spawn(command: &mut Command) -> Result<Self> {
-        Self::start(command.process_group(0), None)
+        let walled = command.get_args().next().is_some_and(|first| first == within::WORD);
+        // Behind walls it makes a session of its own, which the leader of a group cannot.
+        if !walled {
+            command.process_group(0);
+        }
+        Self::start(command, None, walled)
     }
 
     /// Starts a command of a [`Sandbox`] in a session of its own. When this is dropped, everything is dead that it has started,
@@ -119,17 +126,16 @@ impl Group {
     pub fn spawn_within(prepared: Prepared) -> Result<Self> {
         let Prepared { mut command, place } = prepared;
         let watched = place.watched();
-        // Without a group of its own at first: the leader of a group cannot leave its session.
-        let mut group = Self::start(&mut command, Some(place))?;
+        let mut group = Self::start(&mut command, Some(place), true)?;
         group.watch = Some(Watch::start(group.id(), watched));
         Ok(group)
     }
 
-    fn start(command: &mut Command, place: Option<Place>) -> Result<Self> {
+    fn start(command: &mut Command, place: Option<Place>, walled: bool) -> Result<Self> {
         let mut groups = live();
         let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
         groups.insert(child.id().cast_signed());
-        Ok(Self { child, reaped: None, place, watch: None, leader: OnceLock::new() })
+        Ok(Self { child, reaped: None, walled, place, watch: None, leader: OnceLock::new() })
     }
 
     /// The id of the program itself, as this process sees it: behind walls that is not the leading process.
@@ -233,16 +239,16 @@ impl Drop for Group {
         if self.reaped.is_none() {
             let _status = self.child.wait();
         }
-        if let Some(place) = self.place.take() {
-            end_the_rest(&place);
+        if self.walled {
+            end_the_rest(self.place.take());
         }
     }
 }
 
 /// Ends what has left its group. What cannot be ended is told: nothing may be built on its being dead.
-fn end_the_rest(place: &Place) {
+fn end_the_rest(place: Option<Place>) {
     let deadline = Instant::now() + DYING;
-    let dead = place.end_all(deadline) & orphans::end_all(|| live().clone(), deadline);
+    let dead = place.is_none_or(|place| place.end_all(deadline)) & orphans::end_all(|| live().clone(), deadline);
     if !dead {
         crate::screen::warn("a process of a program under test could not be ended within 10 s; look for it with `ps -ef`");
     }
@@ -398,10 +404,14 @@ impl Run<'_> {
         // Kills whatever of the group is left, so that the pipes close and the readers end.
         let token = group.end();
         let (stdout, stderr) = (gather(stdout), gather(stderr));
-        match complaint(token.as_deref(), end, &stderr) {
-            Some(why) => bail!("{} could not be run in the sandbox: {why}", self.program.display()),
-            None => Ok(Finished { end, seconds, stdout, stderr, doing }),
+        if let Some(why) = complaint(token.as_deref(), end, &stderr) {
+            bail!("{} could not be run in the sandbox: {why}", self.program.display());
         }
+        if let (Some((sandbox, policy)), End::Exited(1), true) = (self.within, end, stderr.starts_with("bwrap: ")) {
+            // Its own words, or a program's that would like to be nobody's fault: a program that can do no wrong tells.
+            sandbox.stands(policy).with_context(|| format!("{} could not be run in the sandbox", self.program.display()))?;
+        }
+        Ok(Finished { end, seconds, stdout, stderr, doing })
     }
 }
 

@@ -227,15 +227,19 @@ impl Sandbox {
                             (on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0)";
         let Some(bwrap) = on_path("bwrap") else { return Found::Not(format!("bwrap is not installed; {MEND}")) };
         self.namespaces = Found::Works(bwrap.clone());
-        match self.say_nothing() {
+        match self.stands(&Policy::program([], [])) {
             Ok(()) => Found::Works(bwrap),
             Err(why) => Found::Not(format!("bwrap does not work here: {why:#}; {MEND}")),
         }
     }
 
-    fn say_nothing(&self) -> Result<()> {
+    /// Whether the walls of a policy can be put up at all: a program that does nothing ends well behind them.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn stands(&self, policy: &Policy) -> Result<()> {
         let truth = on_path("true").context("there is no program `true`")?;
-        let mut prepared = self.prepare(&Policy::program([], []), &truth)?;
+        let mut prepared = self.prepare(policy, &truth)?;
         prepared.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).current_dir("/");
         let mut group = Group::spawn_within(prepared)?;
         let errors = group.child().stderr.take();
@@ -291,7 +295,9 @@ impl Sandbox {
         let kept = self.kept_root.lock().unwrap_or_else(PoisonError::into_inner);
         match (&self.user, kept.as_ref()) {
             (Found::Works(user), None) => layer("user", true, format!("programs run as user {user}, not as root")),
-            (Found::Works(_), Some(what)) => layer("user", false, format!("a program stayed root: {what}")),
+            (Found::Works(user), Some(what)) => {
+                layer("user", false, format!("programs run as user {user}, but not all: root stayed {what}"))
+            }
             (Found::Not(why), _) => layer("user", false, format!("programs stay root: {why}")),
         }
     }
@@ -319,7 +325,7 @@ impl Sandbox {
     pub fn prepare(&self, policy: &Policy, program: &Path) -> Result<Prepared> {
         let policy = whole(policy, program)?;
         let bwrap = self.namespaces.works();
-        let user = self.user_for(&policy, bwrap.is_some());
+        let user = self.user_for(&policy, program, bwrap.is_some());
         if let Some(user) = user {
             policy.write.iter().try_for_each(|path| place::give(path, user))?;
         }
@@ -349,13 +355,16 @@ impl Sandbox {
         Ok(Prepared { command, place })
     }
 
-    fn user_for(&self, policy: &Policy, mounts_are_own: bool) -> Option<u32> {
+    fn user_for(&self, policy: &Policy, program: &Path, mounts_are_own: bool) -> Option<u32> {
         let user = *self.user.works()?;
         let closed = policy.read.iter().find(|path| !place::open_to_others(path, mounts_are_own));
         let closed = closed.or_else(|| policy.write.iter().find(|path| !mounts_are_own && !place::parents_are_open(path)));
         let Some(closed) = closed else { return Some(user) };
         let mut kept = self.kept_root.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get_or_insert_with(|| format!("{} is closed to other users; chmod o+rx it and what is above it", closed.display()));
+        kept.get_or_insert_with(|| {
+            let (program, closed) = (program.display(), closed.display());
+            format!("{program}, for {closed} is closed to other users (chmod o+rx it and what is above it)")
+        });
         None
     }
 
@@ -367,6 +376,16 @@ impl Sandbox {
             Some(_) => policy.processes.saturating_mul(cores),
             None if self.counts_alone() => policy.processes,
             None => policy.processes.saturating_add(threads_of(getuid().as_raw())),
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    /// Places that were handed out are of programs that may still be there.
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        for place in self.places.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _dead = place.end_all(deadline);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::code;
@@ -10,21 +10,36 @@ use crate::{
     catalog::Catalog,
     check::cores,
     machine::first_line,
+    results::Layer,
+    sandbox::Sandbox,
     screen::{self, bold, say, table},
 };
 
 #[derive(Serialize)]
 struct Finding {
-    what: &'static str,
+    what: String,
     good: bool,
     seen: String,
     /// What is lost without it, and the command that mends it.
     otherwise: &'static str,
 }
 
-fn program(what: &'static str, program: &str, otherwise: &'static str) -> Finding {
+fn program(what: &str, program: &str, otherwise: &'static str) -> Finding {
     let seen = first_line(Command::new(program).arg("--version"));
-    Finding { what, good: seen.is_some(), seen: seen.unwrap_or_else(|| "not found".into()), otherwise }
+    Finding { what: what.into(), good: seen.is_some(), seen: seen.unwrap_or_else(|| "not found".into()), otherwise }
+}
+
+/// What keeps a submission's code from the rest of the machine: of interest to who grades.
+fn walls() -> Result<Vec<Finding>> {
+    let own = std::env::current_exe().context("cannot find this program itself")?;
+    let layers = Sandbox::detect(&own).layers().into_iter();
+    let finding = |layer: Layer| Finding {
+        what: format!("sandbox: {}", layer.name),
+        good: layer.active,
+        seen: layer.detail,
+        otherwise: "`grade` runs submissions without it, and its results say so",
+    };
+    Ok(layers.map(finding).collect())
 }
 
 /// Looks at everything that a check or a measurement rests on. Nothing but a toolchain is needed; the rest is said.
@@ -32,38 +47,39 @@ pub fn doctor(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     let machine = crate::machine::here();
     let documentation = lab::data::rust_documentation();
     let writable = tempfile::tempfile_in(&catalog.root);
-    let findings = [
+    let mut findings = vec![
         program("rustc", "rustc", "nothing can be built; install Rust with rustup"),
         program("rustfmt", "rustfmt", "`ci` cannot check the format; rustup component add rustfmt"),
         program("clippy", "clippy-driver", "`check` and `ci` cannot lint; rustup component add clippy"),
         program("git", "git", "results carry no commit; install git"),
         Finding {
-            what: "documentation",
+            what: "documentation".into(),
             good: documentation.is_some(),
             seen: if documentation.is_some() { "installed beside the compiler".into() } else { "not installed".into() },
             otherwise: "crawler and word_count use generated pages and text; rustup component add rust-docs",
         },
         Finding {
-            what: "cores",
+            what: "cores".into(),
             good: cores() > 1,
             seen: cores().to_string(),
             otherwise: "one core shows no speedup: speed is compared on one thread",
         },
         Finding {
-            what: "schedstat",
+            what: "schedstat".into(),
             good: machine.schedstat,
             seen: if machine.schedstat { "readable".into() } else { "not readable".into() },
             otherwise: "a pair of runs that was disturbed cannot be told from a clean one: verdicts about speed say so",
         },
         Finding {
-            what: "folder",
+            what: "folder".into(),
             good: writable.is_ok(),
             seen: writable.map_or_else(|error| error.to_string(), |_| "writable".into()),
             otherwise: "nothing can be built here; copy the course to a folder that you may write",
         },
     ];
+    findings.extend(walls()?);
     // Without a compiler or a folder to build in, nothing works; everything else only narrows what can be checked.
-    let good = findings.iter().filter(|finding| ["rustc", "folder"].contains(&finding.what)).all(|finding| finding.good);
+    let good = findings.iter().filter(|finding| ["rustc", "folder"].contains(&finding.what.as_str())).all(|finding| finding.good);
     if json {
         screen::json(&findings);
         return Ok(code(good));
@@ -72,7 +88,7 @@ pub fn doctor(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     let rows = findings.iter().map(|finding| {
         let mark = if finding.good { "ok" } else { "--" };
         let otherwise = if finding.good { "" } else { finding.otherwise };
-        [mark, finding.what, &finding.seen, otherwise].map(String::from).to_vec()
+        [mark, &finding.what, &finding.seen, otherwise].map(String::from).to_vec()
     });
     for line in table(&rows.collect::<Vec<_>>()) {
         say(format!("  {line}"));

@@ -47,6 +47,14 @@ fn main() {
         }
         ["stdin"] => println!("{}", std::io::read_to_string(std::io::stdin()).unwrap()),
         ["code", code] => exit(code.parse().unwrap()),
+        ["like-bwrap"] => {
+            eprintln!("bwrap: no luck");
+            exit(1)
+        }
+        ["like-a-stage"] => {
+            eprintln!("{}: no luck", env::var("RACECOURSE_WITHIN").unwrap_or_default());
+            exit(125)
+        }
         ["abort"] => std::process::abort(),
         ["sleep"] => thread::sleep(Duration::from_secs(1000)),
         ["fork", most] => {
@@ -62,6 +70,10 @@ fn main() {
                 }
             }
             println!("{} done", children.len());
+        }
+        ["reserve", mebibytes] => {
+            let bytes = mebibytes.parse::<usize>().unwrap() << 20;
+            println!("{}", Vec::<u8>::new().try_reserve_exact(bytes).map_or("refused", |()| "done"));
         }
         ["memory", mebibytes, and_then] => {
             let mut all: Vec<Vec<u8>> = Vec::new();
