@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod ceilings;
 pub mod chart;
 pub mod check;
+#[cfg(feature = "author")]
 pub mod class;
 pub mod commands;
 pub mod curves;
