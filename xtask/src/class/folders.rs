@@ -130,7 +130,7 @@ fn hash(bytes: &[u8]) -> u64 {
 /// A hash of the files of a submission: the same files have the same one, whenever they were put there.
 ///
 /// Everything that a grader might take is in it, and links by where they lead, without following them. What is hidden, and
-/// `target` outside of `src`, is not: a build beside the files changes nothing. No more is read than [`MOST_READ`]: of what is
+/// `target` outside of `src`, is not: a build beside the files changes nothing. No more is read than 64 MiB: of what is
 /// more, and of large files, size and time are hashed.
 pub fn files(folder: &Path) -> String {
     let mut files = Files { digest: Digest::default(), entries: MOST, bytes: MOST_READ };
