@@ -389,7 +389,7 @@ pub enum Detail {
     /// Everything.
     #[default]
     Full,
-    /// What the code did, without what was expected of it or what it was given: the first line.
+    /// What the code did, without what was expected of it or what it was given: the first words.
     Actual,
     /// That it fails, and not even the test's name.
     None,

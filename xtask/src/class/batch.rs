@@ -53,7 +53,7 @@ pub struct Options<'a> {
 }
 
 /// What came of a batch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Outcome {
     /// Graded now, by id.
     pub graded: Vec<String>,

@@ -99,18 +99,8 @@ enum Command {
         render: bool,
     },
     #[cfg(feature = "author")]
-    /// Grade a submission: overlay its files on a clean tree, and run every check of what it touches.
-    Grade {
-        /// The folder of the submission: a whole repository, or one exercise's folder.
-        #[arg(long)]
-        submission: PathBuf,
-        /// Grade these exercises only, whether the submission touches them or not.
-        #[arg(long)]
-        exercise: Vec<String>,
-        /// The folder for results.json.
-        #[arg(long, default_value = "grade")]
-        out: PathBuf,
-    },
+    /// Grade a submission, or a class of them, behind walls: only a learner's own files are taken, and the verdict is the course's.
+    Grade(grade::Options),
     #[cfg(feature = "author")]
     /// Prove the exercises: references pass, starters fail, mutants are killed, variants pass.
     Verify {
@@ -238,7 +228,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             report::report(&catalog, &report::Options { exercises, quick, out, render, json, peers })
         }
         #[cfg(feature = "author")]
-        Some(Command::Grade { submission, exercise, out }) => grade::grade(&catalog, &submission, &exercise, &out, json),
+        Some(Command::Grade(options)) => grade::grade(&catalog, &options, json),
         #[cfg(feature = "author")]
         Some(Command::Verify { exercises: names, attacks: true, .. }) => attacks::attacks(&catalog, &names, json),
         #[cfg(feature = "author")]

@@ -20,8 +20,9 @@ use crate::{
     build::{Built, Package, Part, Proves, Walls},
     catalog::{Catalog, Exercise, HIDDEN, Need},
     check::{Candidate, Checker, Purpose, refused, side_by_side},
+    class::GradeOne,
     commands::check::exercise_result,
-    harness,
+    handout, harness,
     machine::Begun,
     recipe::{self, Compiler, Flavour, Library, Recipe, Recipes, TestSource},
     results::{
@@ -68,6 +69,8 @@ struct Graded {
     ignored: Vec<Ignored>,
     fingerprint: String,
     remarks: Vec<Remark>,
+    /// Of the walls that stood; empty where nothing was run.
+    layers: Vec<Layer>,
 }
 
 /// What is compiled for the checks of an exercise: the target, how, and as what the rest of the runner knows it.
@@ -87,7 +90,7 @@ impl<'a> Grader<'a> {
     /// # Errors
     /// If cargo cannot be run, or the course itself does not build.
     pub fn open(catalog: &'a Catalog, only: Vec<&'a Exercise>, options: Options, trampoline: &Path) -> Result<Self> {
-        let wanted: Vec<&Exercise> = if only.is_empty() { catalog.exercises.iter().collect() } else { only.clone() };
+        let wanted = wanted(catalog, &only);
         let recipes = Recipes::record(catalog, &wanted, trampoline)?;
         let mut opponents = BTreeMap::new();
         for exercise in wanted.iter().filter(|exercise| exercise.about.speed.is_some()) {
@@ -105,6 +108,25 @@ impl<'a> Grader<'a> {
     /// What keeps a submission's code from the rest of this machine.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// The state of the course that grades.
+    pub fn course_commit(&self) -> String {
+        crate::machine::commit(&self.catalog.root).unwrap_or_else(|| "not of a repository".into())
+    }
+
+    /// For each exercise that may be graded, the seconds that one process of each check may take.
+    pub fn time_limits(&self) -> Vec<(String, String)> {
+        let of = |exercise: &&Exercise| {
+            let checks = checks_of(exercise).into_iter();
+            let told = checks.map(|check| format!("{check} {}", exercise.limit(check).as_secs_f64())).collect::<Vec<_>>();
+            (exercise.name.clone(), told.join(", "))
+        };
+        self.wanted().iter().map(of).collect()
+    }
+
+    fn wanted(&self) -> Vec<&'a Exercise> {
+        wanted(self.catalog, &self.only)
     }
 
     /// What a submission's code is allowed.
@@ -145,7 +167,7 @@ impl<'a> Grader<'a> {
             taken: graded.taken,
             ignored: graded.ignored,
             fingerprint: graded.fingerprint,
-            sandbox: self.layers.clone(),
+            sandbox: if graded.layers.is_empty() { self.layers.clone() } else { graded.layers },
             limits: Self::limits(),
             remarks: graded.remarks,
         });
@@ -160,16 +182,17 @@ impl<'a> Grader<'a> {
         let fingerprint = taken.fingerprint();
         let seed = options.seed.unwrap_or_else(|| seed_of(&fingerprint));
         let (files, mut remarks) = (taken.files(), taken.remarks);
-        let mut exercises = Vec::new();
+        remarks.extend(of_another_course(self.catalog, &taken.base));
+        let (mut exercises, mut layers) = (Vec::new(), Vec::new());
         for handed in &taken.all {
             let sources = handed.sources.iter();
             remarks.extend(sources.flat_map(|sources| screen::remarks(handed.exercise, sources)));
-            exercises.push(exercise_result(handed.exercise, vec![self.one(handed, seed, options.timed)?]));
+            exercises.push(exercise_result(handed.exercise, vec![self.one(handed, seed, options.timed, &mut layers)?]));
         }
-        Ok(Ok(Graded { exercises, seed, taken: files, ignored: taken.ignored, fingerprint, remarks }))
+        Ok(Ok(Graded { exercises, seed, taken: files, ignored: taken.ignored, fingerprint, remarks, layers }))
     }
 
-    fn one(&self, handed: &HandedIn<'_>, seed: u64, is_timed: bool) -> Result<SubjectResult> {
+    fn one(&self, handed: &HandedIn<'_>, seed: u64, is_timed: bool, layers: &mut Vec<Layer>) -> Result<SubjectResult> {
         let exercise = handed.exercise;
         let sources = match &handed.sources {
             Ok(sources) => sources,
@@ -211,6 +234,8 @@ impl<'a> Grader<'a> {
             let _alone = self.quiet.alone()?;
             checks.push(checker.one(&candidate, check, None)?);
         }
+        // Only now is it known whether every program could be put behind all of them.
+        *layers = candidate.package.walls.iter().flat_map(|walls| walls.sandbox.layers()).collect();
         Ok(summed(checks))
     }
 
@@ -311,6 +336,41 @@ impl<'a> Grader<'a> {
     }
 }
 
+impl GradeOne for Grader<'_> {
+    fn grade(&self, id: &str, folder: &Path) -> Results {
+        Grader::grade(self, id, folder)
+    }
+
+    /// A hash of everything in the course that points depend on, by names from its root on: it is the same on every machine.
+    fn course(&self) -> String {
+        let mut digest = lab::workload::Digest::default();
+        let mut part = |bytes: &[u8]| {
+            digest.write_usize(bytes.len());
+            digest.write(bytes);
+        };
+        part(crate::machine::here().rustc.as_bytes());
+        part(format!("{:?}", self.options).as_bytes());
+        self.only.iter().for_each(|exercise| part(exercise.name.as_bytes()));
+        for path in course_files(&self.catalog.root) {
+            let name = path.strip_prefix(&self.catalog.root).unwrap_or(&path);
+            part(name.as_os_str().as_encoded_bytes());
+            part(&std::fs::read(&path).unwrap_or_default());
+        }
+        format!("{:016x}", digest.finish())
+    }
+}
+
+/// Sources and manifests of everything that takes part in grading, sorted.
+fn course_files(root: &Path) -> Vec<PathBuf> {
+    let folders = ["lab/src", "xtask/src", "exercises", "solutions"].map(|name| root.join(name));
+    let below = folders.iter().flat_map(|folder| files_below(folder).unwrap_or_default());
+    let counted = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "rs" || ending == "toml");
+    let own = ["Cargo.toml", "Cargo.lock"].map(|name| root.join(name));
+    let mut files: Vec<PathBuf> = below.filter(counted).chain(own).collect();
+    files.sort();
+    files
+}
+
 impl Finding {
     /// Whether nothing that this check says of the code would mean anything.
     fn spoils(&self, check: &str) -> bool {
@@ -355,6 +415,22 @@ fn compiler_behind(sandbox: &Sandbox, call: &recipe::Call<'_>) -> Result<Command
     let reads = call.reads.iter().map(|path| path.to_path_buf());
     let policy = Policy { memory: call.limits.memory, ..Policy::program(reads, [call.writes.to_owned()]) };
     sandbox.command(&policy, call.program)
+}
+
+/// What the submission says of the state of the course that it was made for, where that is not this one.
+fn of_another_course(catalog: &Catalog, base: &Path) -> Vec<Remark> {
+    let differences = handout::Course::read(base).and_then(|course| match course {
+        Some(course) => course.differs_from(catalog),
+        None => Ok(Vec::new()),
+    });
+    let told = differences.unwrap_or_else(|error| vec![format!("what state of the course it is for cannot be told: {error:#}")]);
+    let remark = |what| Remark { exercise: String::new(), place: handout::FILE.into(), what };
+    told.into_iter().map(remark).collect()
+}
+
+/// Those asked for, or all.
+fn wanted<'a>(catalog: &'a Catalog, only: &[&'a Exercise]) -> Vec<&'a Exercise> {
+    if only.is_empty() { catalog.exercises.iter().collect() } else { only.to_vec() }
 }
 
 /// The same submission has the same inputs wherever it is graded, and nobody can know them before it is written.

@@ -57,6 +57,8 @@ pub struct Taken<'a> {
     pub ignored: Vec<Ignored>,
     /// What somebody may want to know of how it was found.
     pub remarks: Vec<Remark>,
+    /// The folder that is laid out as the course: the submission's own, or one in it.
+    pub base: PathBuf,
 }
 
 impl Taken<'_> {
@@ -106,7 +108,7 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
         Err(why) => return Ok(Err(why)),
     };
     let base = base_of(folder, &entries);
-    let mut taken = Taken::default();
+    let mut taken = Taken { base: base.clone(), ..Taken::default() };
     let mut found = false;
     for exercise in &catalog.exercises {
         let wanted = only.iter().any(|other| other.name == exercise.name);
