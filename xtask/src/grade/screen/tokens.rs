@@ -44,11 +44,15 @@ impl Token {
 /// The tokens of `text`, in order.
 ///
 /// # Errors
-/// If it is no Rust: a bracket is not closed, a character belongs to nothing.
-pub fn tokens_of(text: &str) -> Result<Vec<Token>, LexError> {
+/// If it is no Rust: a bracket is not closed, a character belongs to nothing. Says the line and what it is.
+pub fn tokens_of(text: &str) -> Result<Vec<Token>, (usize, String)> {
     // What rustc leaves out of a file's beginning, too.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let stream: TokenStream = text.parse()?;
+    // rustc skips such a line, and here it could begin a comment: `#!/*`.
+    if text.strip_prefix("#!").is_some_and(|rest| !rest.trim_start().starts_with('[')) {
+        return Err((1, "it begins with the name of an interpreter".into()));
+    }
+    let stream: TokenStream = text.parse().map_err(|error: LexError| (error.span().start().line, error.to_string()))?;
     let mut tokens = Vec::new();
     flatten(stream, false, &mut tokens);
     Ok(tokens)
@@ -170,6 +174,13 @@ mod tests {
         assert!(words("struct S { #[cfg(test)] a: u8, b: [u8; evil!()] }").contains(&"evil".to_owned()));
         assert!(words("#[cfg(not(test))] mod tests { evil!() }").contains(&"evil".to_owned()));
         assert!(words("#[cfg(test)] const A: u8 = { 1 }; fn a() { evil!() }").contains(&"evil".to_owned()));
+    }
+
+    #[test]
+    fn no_line_is_skipped_that_rustc_reads() {
+        assert!(tokens_of("#!/*\nfn evil() {}\n// */\n").is_err());
+        assert!(tokens_of("#!/*x*/[feature(x)]\n").is_err());
+        assert_eq!(words("#![warn(x)]\nfn a() {}"), ["warn", "x", "fn", "a"]);
     }
 
     #[test]
