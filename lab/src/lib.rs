@@ -14,6 +14,7 @@
 //! | [`data`] | seeded inputs |
 //! | `site` | (feature `site`) a local web site over the Rust documentation, with injected latency and faults |
 //! | [`evidence`] | how a test tells the runner what it saw |
+//! | [`proof`] | the `main` of a graded test program, which proves that a test's body has ended |
 //! | [`triad`] | the loop by which the runner measures the memory's bandwidth |
 //! | [`finding`] | what a model check found, and how that reads |
 
@@ -35,6 +36,7 @@ pub mod marker;
 pub mod model;
 pub mod panic;
 pub mod par;
+pub mod proof;
 #[cfg(feature = "site")]
 pub mod site;
 pub mod trace;

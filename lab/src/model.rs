@@ -174,7 +174,7 @@ impl Model {
     #[track_caller]
     pub fn check(&self, model: impl Fn() + Send + Sync + 'static) {
         let report = self.explore(model);
-        crate::evidence::record("model", &report);
+        crate::evidence::record_model(&report);
         if let Some(failure) = report.failure {
             // On a line of its own.
             panic!("\n{}", failure.text(crate::finding::WIDTH));

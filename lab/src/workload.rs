@@ -5,7 +5,7 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `{"op":"hello"}` | `{"hello":{"protocol":1,"spec":{..},"contenders":["baseline","submission",..]}}` |
+//! | `{"op":"hello","key":"<32 digits>"}` | `{"hello":{"protocol":1,"spec":{..},"contenders":["baseline","submission",..]}}` |
 //! | `{"op":"prepare","contender":"submission","size":4194304,"seed":1,"threads":2}` | `{"prepared":{"pid":4711}}` |
 //! | `{"op":"go"}` | `{"done":{}}`, sent as soon as the work is over: what the parent's clock stops at; then `{"output":{"digest":"00ff.."}}` |
 //! | `{"op":"cost","burden":{"units":20000}}` | `{"cost":{"work":..,"span":..,"burdened_span":..,"forks":..,"burden":..,"schedule":[{"processors":1,"units":..},..]}}`, or `{"cost":null}` where the workload counts no cost |
@@ -17,13 +17,24 @@
 //! protocol. Each `go` needs a `prepare` of its own; preparing the same setup again reuses what stands and only makes the
 //! next input.
 //!
+//! # The key
+//!
+//! Code under test runs in this process, and can write wherever the process can. So the first request brings a key, and every
+//! answer begins with it and a space: `00112233445566778899aabbccddeeff {"done":{}}`. What comes without it was not said by
+//! the workload. The line with the key is read before anything of the submission runs, the key stays on the stack of [`main`],
+//! requests come by a descriptor that no child inherits and not by standard input, and the process is not dumpable; who can
+//! reach the key all the same is told in [`proof`](crate::proof). A parent that sends no key is answered without one: whoever
+//! speaks to a workload by hand, and the peers below, which run nobody's code but the course's.
+//!
+//! # What came later
+//!
 //! A workload with a [`Sweep`] tells it in its hello, as `"sweep":{..}`, and is given one of its values in `prepare`, as
-//! `"at":64`. Both came later, too: a workload without one says nothing of it and is never given a value.
+//! `"at":64`. A workload without one says nothing of it and is never given a value.
 //!
 //! The burden of a fork is the runner's to give, for a workload knows neither what a steal costs on this machine nor how long
 //! its units take; see [`Burden`]. It came to `cost` later than the rest and the version is still 1: a request without it
 //! asks for no burden, an answer without `burden` and `schedule` says that none was charged and nothing scheduled, and
-//! programs that count no cost, which is all that are not of this workspace, never see the difference.
+//! programs that count no cost, which is all that are not of this workspace, never see the difference. The key came later, too.
 //!
 //! # Peers that are not of this workspace
 //!
@@ -48,13 +59,18 @@ use std::{
     fs::File,
     hash::{Hash, Hasher},
     io::{self, BufRead, BufReader, IsTerminal, Write},
+    iter,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{par, trace};
+use crate::{
+    par,
+    proof::{Key, close_standard_input, close_this_process, line_into, wipe},
+    trace,
+};
 
 /// The version of the protocol that [`main`] speaks.
 pub const PROTOCOL: u32 = 1;
@@ -469,22 +485,23 @@ fn serve<W: Workload>() -> Result<(), String> {
         return Err(format!("it speaks a protocol to a parent process; run it with: cargo xtask run {name}"));
     }
     // A run may last for ever, and then notices nothing: where its parent is killed, it goes too.
-    #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|error| format!("cannot tie this process to its parent: {error}"))?;
-    let mut answers = take_standard_output().map_err(|error| format!("cannot set standard output aside: {error}"))?;
+    close_this_process().map_err(|error| format!("cannot shut this process and tie it to its parent: {error}"))?;
+    let (key, first) = first_request()?;
+    let requests = take_standard_input().map_err(|error| format!("cannot set standard input aside: {error}"))?;
+    let pipe = take_standard_output().map_err(|error| format!("cannot set standard output aside: {error}"))?;
+    let mut answers = Answers { pipe, key };
     // Dropped when `serve` returns: the trace file is complete only then.
     let mut trace =
         trace_file.map(|file| trace::chrome(&file)).transpose().map_err(|error| format!("cannot write the trace: {error}"))?;
 
     let mut stage: Option<(Setup, W)> = None;
     let mut next: Option<(String, W::Input)> = None;
-    for line in BufReader::new(io::stdin()).lines() {
+    for line in iter::once(Ok(first)).chain(BufReader::new(requests).lines()) {
         let line = line.map_err(|error| format!("cannot read a request: {error}"))?;
         let request = match serde_json::from_str::<Request>(&line) {
             Ok(request) => request,
             Err(error) => {
-                send(&mut answers, &Answer::Error(format!("not a request: {error}")))?;
+                answers.send(&Answer::Error(format!("not a request: {error}")))?;
                 continue;
             }
         };
@@ -492,11 +509,11 @@ fn serve<W: Workload>() -> Result<(), String> {
             Request::Hello => {
                 let contenders = ["baseline", "submission"].into_iter().chain(W::peers().into_iter().map(|(name, _)| name));
                 let contenders = contenders.map(String::from).collect();
-                send(&mut answers, &Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders, sweep: W::sweep() })?;
+                answers.send(&Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders, sweep: W::sweep() })?;
             }
             Request::Prepare { contender, setup, .. } => {
                 if entry::<W>(&contender).is_none() {
-                    send(&mut answers, &Answer::Error(format!("no contender is called {contender:?}")))?;
+                    answers.send(&Answer::Error(format!("no contender is called {contender:?}")))?;
                     continue;
                 }
                 if stage.as_ref().is_none_or(|(standing, _)| *standing != setup) {
@@ -505,7 +522,7 @@ fn serve<W: Workload>() -> Result<(), String> {
                     stage = Some((setup, W::prepare(&setup)));
                 }
                 next = stage.as_ref().map(|(_, workload)| (contender, workload.input()));
-                send(&mut answers, &Answer::Prepared { pid: std::process::id() })?;
+                answers.send(&Answer::Prepared { pid: std::process::id() })?;
             }
             Request::Go => match (&stage, next.take()) {
                 (Some((_, workload)), Some((contender, input))) => {
@@ -513,7 +530,7 @@ fn serve<W: Workload>() -> Result<(), String> {
                     // Said inside the recording: to put in order what that has kept is no part of the run.
                     let go = || {
                         let output = run(workload, input);
-                        send(&mut answers, &Answer::Done {}).map(|()| output)
+                        answers.send(&Answer::Done {}).map(|()| output)
                     };
                     let output = match &mut trace {
                         None => go()?,
@@ -524,16 +541,16 @@ fn serve<W: Workload>() -> Result<(), String> {
                         }
                     };
                     let digest = format!("{:016x}", workload.digest(&output));
-                    send(&mut answers, &Answer::Output { digest })?;
+                    answers.send(&Answer::Output { digest })?;
                 }
-                _ => send(&mut answers, &Answer::Error("go without a prepare of its own".into()))?,
+                _ => answers.send(&Answer::Error("go without a prepare of its own".into()))?,
             },
             Request::Cost { burden } => match &stage {
                 Some((_, workload)) => {
                     let priced = workload.cost().map(|counted| counted.priced(burden));
-                    send(&mut answers, &Answer::Cost(priced))?;
+                    answers.send(&Answer::Cost(priced))?;
                 }
-                None => send(&mut answers, &Answer::Error("cost without a prepare".into()))?,
+                None => answers.send(&Answer::Error("cost without a prepare".into()))?,
             },
             Request::Export { file } => {
                 let answer = match &stage {
@@ -543,7 +560,7 @@ fn serve<W: Workload>() -> Result<(), String> {
                     ),
                     None => Answer::Error("export without a prepare".into()),
                 };
-                send(&mut answers, &answer)?;
+                answers.send(&answer)?;
             }
             Request::Judge { file, threads } => {
                 let answer = match &stage {
@@ -553,7 +570,7 @@ fn serve<W: Workload>() -> Result<(), String> {
                     ),
                     None => Answer::Error("judge without a prepare".into()),
                 };
-                send(&mut answers, &answer)?;
+                answers.send(&answer)?;
             }
             Request::Quit => break,
         }
@@ -569,10 +586,46 @@ fn entry<W: Workload>(contender: &str) -> Option<Entry<W>> {
     }
 }
 
-fn send(answers: &mut File, answer: &Answer) -> Result<(), String> {
-    let mut line = serde_json::to_string(answer).map_err(|error| error.to_string())?;
-    line.push('\n');
-    answers.write_all(line.as_bytes()).map_err(|error| format!("cannot answer: {error}"))
+/// Where the answers go, and what each of them begins with.
+struct Answers {
+    pipe: File,
+    key: Option<Key>,
+}
+
+impl Answers {
+    fn send(&mut self, answer: &Answer) -> Result<(), String> {
+        let text = serde_json::to_string(answer).map_err(|error| error.to_string())?;
+        let key = self.key.as_ref().map(Key::digits);
+        // Of the right size at once: a line that grows leaves the key behind in what it has grown out of.
+        let mut line = Vec::with_capacity(key.map_or(0, |key| key.len() + 1) + text.len() + 1);
+        if let Some(key) = key {
+            line.extend_from_slice(key.as_bytes());
+            line.push(b' ');
+        }
+        line.extend_from_slice(text.as_bytes());
+        line.push(b'\n');
+        let written = self.pipe.write_all(&line);
+        wipe(&mut line);
+        written.map_err(|error| format!("cannot answer: {error}"))
+    }
+}
+
+/// The key, if the parent gives one, and the first request without it.
+fn first_request() -> Result<(Option<Key>, String), String> {
+    let mut line = [0; 4096];
+    let length = line_into(&mut line).map_err(|error| format!("cannot read a request: {error}"))?;
+    let key = line[..length].strip_prefix(br#"{"op":"hello","key":""#).and_then(Key::read);
+    let key = key.filter(|(_, rest)| *rest == br#""}"#).map(|(key, _)| key);
+    let request = if key.is_some() { r#"{"op":"hello"}"#.into() } else { String::from_utf8_lossy(&line[..length]).into_owned() };
+    wipe(&mut line);
+    Ok((key, request))
+}
+
+/// Keeps the real standard input for a protocol, and puts nothing in its place: code under test shall not read requests.
+fn take_standard_input() -> io::Result<File> {
+    let requests = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?;
+    close_standard_input()?;
+    Ok(File::from(requests))
 }
 
 /// Keeps the real standard output for a protocol and points descriptor 1 at standard error, so that no `println!` can break

@@ -6,6 +6,7 @@ use std::{
     io::{BufRead, BufReader, IsTerminal, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +14,11 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::process::Group;
+use crate::{
+    process::Group,
+    recipe::Broken,
+    sandbox::{Policy, Sandbox},
+};
 
 /// A build may take this long; a first one on two cores takes a few minutes.
 pub const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -33,6 +38,19 @@ pub struct Package {
     pub suffix: String,
     /// What is built of it already, together with its neighbours.
     pub built: BTreeMap<Part, Built>,
+    /// What its programs run behind; absent where nobody has to be kept out.
+    pub walls: Option<Arc<Walls>>,
+}
+
+/// What the programs of a submission run behind.
+#[derive(Debug)]
+pub struct Walls {
+    /// What this machine offers.
+    pub sandbox: Sandbox,
+    /// What they may do, beside reading themselves and writing to a folder of their own.
+    pub policy: Policy,
+    /// Where these folders are made.
+    pub scratch: PathBuf,
 }
 
 /// What is built of a package.
@@ -59,6 +77,17 @@ pub struct Built {
     pub cargo_said: String,
     /// Whether it was stopped at [`LIMIT`].
     pub timed_out: bool,
+    /// The tests of a program that proves them; absent for one that is only asked for them.
+    pub proves: Option<Proves>,
+}
+
+/// The tests of a program that proves that their bodies have ended (`lab::proof`), as the course's own source tells of them.
+#[derive(Debug, Clone, Default)]
+pub struct Proves {
+    /// Those that are in it.
+    pub tests: Vec<String>,
+    /// Those that did not compile with this submission.
+    pub broken: Vec<Broken>,
 }
 
 #[derive(Deserialize)]
@@ -142,7 +171,7 @@ pub fn build_all(packages: &mut [&mut Package], part: Part) -> Result<()> {
 impl Package {
     /// The package that is called `name` and stands in `folder` of `workspace`.
     pub fn new(workspace: PathBuf, folder: PathBuf, name: String, target: PathBuf) -> Self {
-        Self { workspace, folder, name, target, suffix: String::new(), built: BTreeMap::new() }
+        Self { workspace, folder, name, target, suffix: String::new(), built: BTreeMap::new(), walls: None }
     }
 
     /// Builds `part`, unless it is built already; `good` is false where the code does not compile.

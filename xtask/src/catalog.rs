@@ -10,11 +10,16 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::results::Detail;
+
 /// The tracks, in the order of the course.
 pub const TRACKS: [&str; 6] = ["threads", "processes", "async", "algorithms", "distributed", "debugging"];
 
 /// The checks, in the order in which they are made: the quick and telling ones first.
 pub const CHECKS: [&str; 5] = ["tests", "model", "trace", "span", "speed"];
+
+/// The check that only `grade` makes: the tests that a learner does not see.
+pub const HIDDEN: &str = "hidden";
 
 /// The whole course.
 #[derive(Debug)]
@@ -38,6 +43,29 @@ pub struct Exercise {
     pub about: About,
     /// Crates that only its workload is built with, by their names in code: what it is measured against.
     pub peers: Vec<String>,
+    /// The tests that a learner does not see, where this checkout has them.
+    pub hidden: Option<Hidden>,
+}
+
+/// `[package.metadata.hidden]` of a solution's manifest: tests in its `tests/hidden.rs` that only `grade` makes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hidden {
+    /// What they are worth together, beside the points of the exercise's own manifest.
+    pub points: f64,
+    /// How much of a failure the learner is shown.
+    #[serde(default)]
+    pub detail: Detail,
+    /// The same of single tests, by their names.
+    #[serde(default)]
+    pub tests: BTreeMap<String, Detail>,
+}
+
+impl Hidden {
+    /// How much of a failure of this test the learner is shown.
+    pub fn detail_of(&self, test: &str) -> Detail {
+        self.tests.get(test).copied().unwrap_or(self.detail)
+    }
 }
 
 /// `[package.metadata.exercise]`.
@@ -58,6 +86,9 @@ pub struct About {
     pub python: String,
     /// What the learner edits, relative to the exercise: all that is taken of a submission.
     pub files: Vec<String>,
+    /// What a submission may use beside memory and threads, because a right one needs it.
+    #[serde(default)]
+    pub needs: Vec<Need>,
     /// What each check is worth. A check that is not named is not made.
     pub points: BTreeMap<String, f64>,
     /// Seconds that one test process or one measured run may take, by check.
@@ -69,6 +100,18 @@ pub struct About {
     pub span: Option<Parallelism>,
     /// What is known of the starter.
     pub starter: Starter,
+}
+
+/// What an exercise cannot be solved without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// `unsafe`: without it, a submission is compiled with `-F unsafe_code`.
+    Unsafe,
+    /// Child processes.
+    Processes,
+    /// Servers on this machine.
+    Loopback,
 }
 
 /// `[package.metadata.exercise.speed]`: full points for a ratio of run times up to `full_at`, none from `zero_at` on.
@@ -144,6 +187,7 @@ struct Package {
 #[derive(Deserialize)]
 struct Metadata {
     exercise: Option<About>,
+    hidden: Option<Hidden>,
 }
 
 impl Exercise {
@@ -166,6 +210,14 @@ impl Exercise {
         CHECKS.into_iter().filter(|check| self.about.points.contains_key(*check)).collect()
     }
 
+    /// What a check is worth; 0 for one that is not made.
+    pub fn worth(&self, check: &str) -> f64 {
+        match &self.hidden {
+            Some(hidden) if check == HIDDEN => hidden.points,
+            _ => self.about.points.get(check).copied().unwrap_or_default(),
+        }
+    }
+
     /// All points.
     pub fn max_points(&self) -> f64 {
         self.about.points.values().sum()
@@ -186,7 +238,9 @@ impl Catalog {
             for entry in entries.flatten() {
                 let manifest = entry.path().join("Cargo.toml");
                 if manifest.is_file() {
-                    exercises.push(read_exercise(track, &manifest)?);
+                    let mut exercise = read_exercise(track, &manifest)?;
+                    exercise.hidden = hidden_of(&root.join("solutions").join(exercise.path()))?;
+                    exercises.push(exercise);
                 }
             }
         }
@@ -280,7 +334,26 @@ fn read_exercise(track: &str, manifest: &Path) -> Result<Exercise> {
     let optional = |dependency: &Dependency| matches!(dependency, Dependency::Table { optional: true });
     let peers = parsed.dependencies.iter().filter(|(_, dependency)| optional(dependency));
     let peers = peers.map(|(name, _)| name.replace('-', "_")).collect();
-    Ok(Exercise { name, track: track.to_owned(), about, peers })
+    Ok(Exercise { name, track: track.to_owned(), about, peers, hidden: None })
+}
+
+/// The hidden tests in a solution's folder, if it has any.
+fn hidden_of(solution: &Path) -> Result<Option<Hidden>> {
+    let (manifest, tests) = (solution.join("Cargo.toml"), solution.join("tests/hidden.rs"));
+    let shown = manifest.display();
+    let text = match fs::read_to_string(&manifest) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| format!("cannot read {shown}"))?,
+    };
+    let parsed: Manifest = toml_edit::de::from_str(&text).with_context(|| format!("{shown} is not right"))?;
+    let hidden = parsed.package.metadata.and_then(|metadata| metadata.hidden);
+    if hidden.is_some() != tests.is_file() {
+        bail!("{shown}: [package.metadata.hidden] and {} go together", tests.display());
+    }
+    if hidden.as_ref().is_some_and(|hidden| hidden.points <= 0.0) {
+        bail!("{shown}: hidden tests are worth more than nothing");
+    }
+    Ok(hidden)
 }
 
 /// A hash over the files' names and lines, blind to line endings and to white space at a line's end.

@@ -1,13 +1,14 @@
 //! From one piece of code to verdicts: builds it, runs each check in processes of its own, and says what came of it.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fmt,
     fs::{self, File},
     io::{Read, Seek},
     path::{Path, PathBuf},
     process::Command,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -19,13 +20,16 @@ use lab::{
 };
 
 use crate::{
-    build::{self, Built, Package, Part},
-    catalog::{Catalog, Exercise, Pace},
+    build::{self, Built, Package, Part, Walls},
+    catalog::{Catalog, Exercise, HIDDEN, Pace},
     driver::{Fault, Workload},
     machine,
     measure::{self, Blame, Contender, Plan},
     process::{End, Finished, Run},
+    proof::{Proof, Proved},
+    recipe::Broken,
     results::{At, CaseResult, CheckResult, Evidence, Record, Speed, Subject, SubjectResult, Verdict},
+    sandbox::Excess,
 };
 
 mod span;
@@ -69,6 +73,8 @@ pub struct Checker<'a> {
     pub quick: bool,
     /// What for.
     pub purpose: Purpose,
+    /// The workloads of the course's own solutions that are built already, by exercise.
+    pub opponents: BTreeMap<String, PathBuf>,
 }
 
 /// The tests of one check, built: each runs in a process of its own.
@@ -80,6 +86,12 @@ pub struct Suite {
     limit: Duration,
     /// What the tests are called, in the order in which the program lists them.
     pub names: Vec<String>,
+    /// Those that are not in the program, since they do not compile.
+    broken: Vec<Broken>,
+    /// Where the program is behind walls, it also has to prove its tests.
+    walls: Option<Arc<Walls>>,
+    /// Other programs of the package, for the tests that start one.
+    programs: Vec<PathBuf>,
 }
 
 /// What checks are made for.
@@ -148,12 +160,23 @@ impl Candidate<'_> {
         let built = self.package.build(Part::Workload)?;
         let name = format!("{}-workload", self.exercise.name);
         match built.executables.get(&name) {
+            // In a folder of its own already.
+            Some(program) if built.good && self.package.walls.is_some() => Ok(Ok(program.clone())),
             Some(program) if built.good => {
                 let kept = format!("{}-{}{}", self.exercise.name, self.subject, self.package.suffix);
                 Ok(Ok(build::keep_program(program, &catalog.scratch().join("workloads"), &kept)?))
             }
             _ => Ok(Err(NotBuilt::of(&built))),
         }
+    }
+
+    /// Starts a workload, the candidate's own or its opponent's: behind walls where the candidate's programs are.
+    ///
+    /// # Errors
+    /// As [`Workload::start`].
+    pub fn start(&self, program: &Path, limit: Duration) -> Result<Workload> {
+        let Some(walls) = &self.package.walls else { return Workload::start(program, None, &[], limit) };
+        Workload::start_within((&walls.sandbox, &walls.policy), program, Path::new("/"), &[], limit)
     }
 }
 
@@ -189,7 +212,7 @@ impl Checker<'_> {
     /// If cargo or a program cannot be run at all.
     pub fn one(&self, candidate: &Candidate<'_>, check: &str, case: Option<&str>) -> Result<CheckResult> {
         let result = match check {
-            "tests" | "trace" | "model" => return self.tests(Wanted { candidate, check, case }),
+            "tests" | "trace" | "model" | HIDDEN => return self.tests(Wanted { candidate, check, case }),
             "span" => self.span(candidate)?,
             "speed" => self.speed(candidate)?,
             other => anyhow::bail!("no check is called {other:?}"),
@@ -211,16 +234,22 @@ impl Checker<'_> {
             return Ok(Err(not_compiled(check, NotBuilt::of(&built))));
         };
         let folder = candidate.package.folder.clone();
-        let names = match list_tests(program, &folder)? {
-            Ok(names) => names,
-            Err(why) => return Ok(Err(ended(check, Verdict::Fail, format!("the tests cannot even be listed: {why}")))),
+        let (names, broken) = match &built.proves {
+            Some(proves) => (proves.tests.clone(), proves.broken.clone()),
+            None => match list_tests(program, &folder)? {
+                Ok(names) => (names, Vec::new()),
+                Err(why) => return Ok(Err(ended(check, Verdict::Fail, format!("the tests cannot even be listed: {why}")))),
+            },
         };
         if names.is_empty() {
             return Ok(Err(ended(check, Verdict::Error, "the course's own fault: this check holds no test".into())));
         }
-        let scratch = self.catalog.scratch().join("evidence");
+        let walls = candidate.package.walls.clone();
+        let scratch = walls.as_ref().map_or_else(|| self.catalog.scratch().join("evidence"), |walls| walls.scratch.clone());
         fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-        Ok(Ok(Suite { program: program.clone(), folder, scratch, limit: candidate.exercise.limit(check), names }))
+        let others = built.executables.iter().filter(|(name, _)| *name != target).map(|(_, other)| other.clone());
+        let (program, limit, programs) = (program.clone(), candidate.exercise.limit(check), others.collect());
+        Ok(Ok(Suite { program, folder, scratch, limit, names, broken, walls, programs }))
     }
 
     fn tests(&self, wanted: Wanted<'_>) -> Result<CheckResult> {
@@ -243,6 +272,12 @@ impl Checker<'_> {
         let mut cases_of: Vec<Vec<CaseResult>> = suites.iter().map(|_| Vec::new()).collect();
         for ((index, ..), case) in runs.iter().zip(cases) {
             cases_of[*index].push(case?);
+        }
+        for (suite, cases) in suites.iter().zip(&mut cases_of) {
+            let broken = suite.iter().flat_map(|suite| &suite.broken);
+            cases.extend(broken.map(|Broken { test, message }| {
+                CaseResult::new(test, Verdict::Fail, Some(format!("it does not compile with this submission:\n{message}")))
+            }));
         }
         let results = wanted.iter().zip(suites.iter().zip(cases_of)).map(|(wanted, (suite, cases))| {
             let exercise = wanted.candidate.exercise;
@@ -280,25 +315,31 @@ impl Checker<'_> {
             Err(why) => return Ok(not_compiled("speed", why)),
         };
         // The opponent and the baseline are the course's own program, which a learner's code cannot touch.
-        let (opponent, entry) = match (self.catalog.reference(candidate.exercise), pace.against.as_str()) {
-            (Some(reference), against) => match reference.workload(self.catalog)? {
-                Ok(program) => (program, if against == "reference" { "submission" } else { against }),
-                Err(why) => {
-                    return Ok(ended("speed", Verdict::Error, format!("the course's own workload was not built:\n{why}")));
-                }
-            },
+        let (program, entry) = match (self.courses_workload(candidate.exercise)?, pace.against.as_str()) {
+            (Some(Ok(program)), against) => (program, if against == "reference" { "submission" } else { against }),
+            (Some(Err(why)), _) => {
+                return Ok(ended("speed", Verdict::Error, format!("the course's own workload was not built:\n{why}")));
+            }
             (None, "reference") => {
                 let why = "this checkout has no solutions to compare with".into();
                 return Ok(ended("speed", Verdict::NotMeasurable, why));
             }
             (None, against) => (own.clone(), against),
         };
-        let opponent = Opponent { program: opponent, entry: entry.to_owned() };
+        let opponent = Opponent { program, entry: entry.to_owned() };
         if pace.at.is_empty() {
             return self.paced(candidate, pace, &own, &opponent, None);
         }
         let made = pace.at.iter().map(|at| self.paced(candidate, pace, &own, &opponent, Some(*at)));
         Ok(worst_of(made.collect::<Result<Vec<_>>>()?))
+    }
+
+    /// The workload of the course's own solution, where this checkout has one.
+    fn courses_workload(&self, exercise: &Exercise) -> Result<Option<Result<PathBuf, NotBuilt>>> {
+        if let Some(program) = self.opponents.get(&exercise.name) {
+            return Ok(Some(Ok(program.clone())));
+        }
+        self.catalog.reference(exercise).map(|reference| reference.workload(self.catalog)).transpose()
     }
 
     /// One comparison; at a value of the workload's sweep where one is given.
@@ -313,7 +354,7 @@ impl Checker<'_> {
         let entry = opponent.entry.as_str();
         let started = Instant::now();
         let limit = candidate.exercise.limit("speed");
-        let mut opponent = match Workload::start(&opponent.program, None, &[], limit) {
+        let mut opponent = match candidate.start(&opponent.program, limit) {
             Ok(workload) => workload,
             Err(error) => return Ok(courses_fault("speed", &pace.against, error)),
         };
@@ -333,7 +374,7 @@ impl Checker<'_> {
             Ok(run) => run.digest,
             Err(error) => return Ok(courses_fault("speed", "the baseline", error)),
         };
-        let mut subject = match Workload::start(own, None, &[], limit) {
+        let mut subject = match candidate.start(own, limit) {
             Ok(workload) => workload,
             Err(error) => return fault("speed", candidate.subject, error),
         };
@@ -429,6 +470,7 @@ pub fn part_of(check: &str) -> Part {
     match check {
         "tests" => Part::Tests("behaviour"),
         "trace" => Part::Tests("trace"),
+        HIDDEN => Part::Tests(HIDDEN),
         "model" => Part::Model,
         _ => Part::Workload,
     }
@@ -436,10 +478,13 @@ pub fn part_of(check: &str) -> Part {
 
 /// The result with its points; until here they are the share that was reached.
 fn worth(exercise: &Exercise, result: CheckResult) -> CheckResult {
-    let max_points = exercise.about.points.get(&result.check).copied().unwrap_or_default();
+    let max_points = exercise.worth(&result.check);
     let mut result = CheckResult { points: (result.points * max_points * 100.0).round() / 100.0, max_points, ..result };
-    if ["tests", "model", "trace"].contains(&result.check.as_str()) {
+    if ["tests", "model", "trace", HIDDEN].contains(&result.check.as_str()) {
         share_out(&mut result.cases, max_points, &exercise.about.starter.passes);
+    }
+    if let Some(hidden) = exercise.hidden.as_ref().filter(|_| result.check == HIDDEN) {
+        result.cases.iter_mut().for_each(|case| case.detail = hidden.detail_of(&case.name));
     }
     result
 }
@@ -522,6 +567,11 @@ pub fn on_how_many(axis: Axis, count: usize) -> String {
         (Axis::InFlight, _) => "requests in flight",
     };
     format!("{count} {word}")
+}
+
+/// Every check of an exercise, not made and failed for this reason: nothing of it earns anything.
+pub fn refused(exercise: &Exercise, checks: &[&str], why: &str) -> Vec<CheckResult> {
+    checks.iter().map(|check| worth(exercise, ended(check, Verdict::Fail, why.to_owned()))).collect()
 }
 
 /// A check that ended with one sentence and nothing measured.
@@ -612,7 +662,16 @@ fn summary_of(check: &str, passed: usize, cases: &[CaseResult]) -> String {
 /// The names of the tests in a test executable, or why it does not say.
 fn list_tests(program: &Path, folder: &Path) -> Result<Result<Vec<String>, String>> {
     let arguments = vec!["--list".into(), "--format".into(), "terse".into()];
-    let finished = Run { program, arguments, folder, environment: Vec::new(), limit: Duration::from_secs(20) }.finish()?;
+    let finished = Run {
+        program,
+        arguments,
+        folder,
+        environment: Vec::new(),
+        limit: Duration::from_secs(20),
+        stdin: Vec::new(),
+        within: None,
+    }
+    .finish()?;
     Ok(match finished.end {
         End::Exited(0) => Ok(names_in(&finished.stdout)),
         end => Err(format!("{}\n{}", end_in_words(end, 20.0), last_lines(&finished.stderr, 20))),
@@ -654,11 +713,22 @@ impl Suite {
     /// # Errors
     /// If it cannot be run at all.
     pub fn run(&self, name: &str, mut environment: Vec<(&'static str, OsString)>) -> Result<CaseResult> {
+        if let Some(walls) = &self.walls {
+            return self.prove(walls, name);
+        }
         let mut evidence = tempfile::NamedTempFile::new_in(&self.scratch)
             .with_context(|| format!("cannot write in {}", self.scratch.display()))?;
         let arguments = vec!["--exact".into(), name.into(), "--nocapture".into(), "--test-threads=1".into()];
         environment.push((lab::evidence::FILE_VARIABLE, evidence.path().into()));
-        let run = Run { program: &self.program, arguments, folder: &self.folder, environment, limit: self.limit };
+        let run = Run {
+            program: &self.program,
+            arguments,
+            folder: &self.folder,
+            environment,
+            limit: self.limit,
+            stdin: Vec::new(),
+            within: None,
+        };
         let finished = run.finish()?;
         let records = recorded(evidence.as_file_mut(), MOST_EVIDENCE)
             .with_context(|| format!("cannot read {}", evidence.path().display()))?;
@@ -677,17 +747,53 @@ impl Suite {
     }
 }
 
+impl Suite {
+    /// Runs one of the tests behind walls. What counts is its proof that it has ended, and nothing that it prints beside.
+    fn prove(&self, walls: &Walls, name: &str) -> Result<CaseResult> {
+        let folder = tempfile::tempdir_in(&self.scratch).with_context(|| format!("cannot write in {}", self.scratch.display()))?;
+        let evidence = folder.path().join("evidence");
+        let mut file = File::options().create_new(true).read(true).write(true).open(&evidence)?;
+        let mut policy = walls.policy.clone();
+        policy.read.extend(self.programs.iter().cloned());
+        policy.write.push(folder.path().to_owned());
+        let proof = Proof::new()?;
+        let run = Run {
+            program: &self.program,
+            arguments: Vec::new(),
+            folder: folder.path(),
+            environment: vec![(lab::evidence::FILE_VARIABLE, evidence.into())],
+            limit: self.limit,
+            stdin: proof.question(name).into_bytes(),
+            within: Some((&walls.sandbox, &policy)),
+        };
+        let finished = run.finish()?;
+        let text = text_in(&mut file, MOST_EVIDENCE).context("cannot read what a test has recorded")?;
+        let too_much = || format!("it recorded more than {} MiB of evidence: nothing of that was read", MOST_EVIDENCE >> 20);
+        let (verdict, records, message) = match text.as_ref().map(|text| (text, proof.judge(&finished.stdout, text))) {
+            None => (Verdict::Fail, Vec::new(), Some(too_much())),
+            Some((_, Proved::Passed(records))) if !matches!(finished.end, End::TookTooMuch(_)) => (Verdict::Pass, records, None),
+            Some((text, Proved::Tampered)) => {
+                let why = "the records of the test were changed by the code under test".to_owned();
+                (Verdict::Fail, proof.records(text), Some(why))
+            }
+            Some((text, _)) => (Verdict::Fail, proof.records(text), Some(why_it_failed(&finished, self.limit.as_secs_f64()))),
+        };
+        Ok(CaseResult { seconds: finished.seconds, records, ..CaseResult::new(name, verdict, message) })
+    }
+}
+
 /// The records in a file of evidence, read through the handle that was there before the test: whatever the test put at its
 /// path, a pipe or a link, is never opened. `None` where there are more than `most` bytes.
 fn recorded(file: &mut File, most: u64) -> std::io::Result<Option<Vec<Record>>> {
+    let text = text_in(file, most)?;
+    Ok(text.map(|text| text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
+}
+
+fn text_in(file: &mut File, most: u64) -> std::io::Result<Option<String>> {
     let mut bytes = Vec::new();
     file.rewind()?;
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Ok(None);
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(Some(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
+    Ok((bytes.len() as u64 <= most).then(|| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// What a learner needs to know of a test that did not pass.
@@ -739,6 +845,8 @@ fn end_in_words(end: End, limit: f64) -> String {
         End::Signalled(signal) => format!("the process was ended by signal {signal}"),
         End::TimedOut => format!("it did not end within {limit} s and was stopped: a deadlock, a lost wakeup or an endless loop"),
         End::Flooded => "it printed more than 16 MiB and was stopped".into(),
+        End::TookTooMuch(Excess::Memory) => "it took more memory than it may have and was stopped".into(),
+        End::TookTooMuch(Excess::Disk) => "it wrote more to its files than it may and was stopped".into(),
     }
 }
 

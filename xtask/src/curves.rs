@@ -400,7 +400,9 @@ pub fn run_criterion(catalog: &Catalog, series: Vec<Series>) -> Result<Benched> 
     let program = build::bench_program(&catalog.root, &catalog.target)?;
     let environment = vec![(PLAN_VARIABLE, plan.into()), ("CRITERION_HOME", folder.clone().into())];
     let arguments = vec!["--bench".into()];
-    let finished = Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT }.finish()?;
+    let finished =
+        Run { program: &program, arguments, folder: &catalog.root, environment, limit: LIMIT, stdin: Vec::new(), within: None }
+            .finish()?;
     match finished.end {
         End::Exited(0) => Ok(Benched { failures: parse(&failures)?, own, series }),
         End::TimedOut => Ok(Benched { failures: unfinished(&folder, &series)?, own, series }),

@@ -16,11 +16,16 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use lab::workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec, Sweep};
+use lab::{
+    proof::Key,
+    workload::{Answer, Burden, PROTOCOL, Priced, Request, Setup, Spec, Sweep},
+};
 
 use crate::{
     check::printable,
-    process::{Group, bare_command, what_it_does},
+    process::{Group, bare_command},
+    proof::fresh_key,
+    sandbox::{Policy, Prepared, Sandbox},
 };
 
 use answers::{Answers, Heard};
@@ -103,6 +108,8 @@ pub struct Workload {
     group: Group,
     requests: ChildStdin,
     answers: Answers,
+    /// What each of its answers has to begin with; peers that are not of this workspace have none.
+    key: Option<Key>,
     errors: Arc<Mutex<Vec<u8>>>,
     /// Reads what becomes `errors`.
     reader: thread::JoinHandle<()>,
@@ -126,8 +133,30 @@ impl Workload {
             command.arg("--trace").arg(trace);
         }
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut workload = Self::spawn(command, limit)?;
-        match workload.ask(&Request::Hello)?.1 {
+        Self::spawn(command, limit)?.greeted()
+    }
+
+    /// As [`start`](Self::start), behind walls, in `folder`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and if the walls cannot be put up.
+    pub fn start_within(
+        (sandbox, policy): (&Sandbox, &Policy),
+        program: &Path,
+        folder: &Path,
+        environment: &[(&str, OsString)],
+        limit: Duration,
+    ) -> Result<Self> {
+        let Prepared { mut command, place } = sandbox.prepare(policy, program)?;
+        command.current_dir(folder).envs(environment.iter().map(|(name, value)| (name, value)));
+        pipes(&mut command);
+        Self::speak(Group::spawn_within(Prepared { command, place })?, limit)?.greeted()
+    }
+
+    /// Asks it who it is.
+    fn greeted(mut self) -> Result<Self> {
+        let workload = &mut self;
+        match workload.greet()? {
             Answer::Hello { protocol: PROTOCOL, spec, contenders, sweep } => {
                 (workload.spec, workload.contenders, workload.sweep) = (spec, contenders, sweep);
             }
@@ -137,14 +166,26 @@ impl Workload {
         let why = absurd(&workload.spec, &workload.contenders);
         match why.or_else(|| absurd_sweep(workload.sweep.as_ref()?, &workload.contenders)) {
             Some(why) => Err(workload.fault(format!("its hello makes no sense: {why}"))),
-            None => Ok(workload),
+            None => Ok(self),
         }
+    }
+
+    /// Asks it who it is, and gives it the key without which nothing that its process says is an answer.
+    fn greet(&mut self) -> Result<Answer> {
+        let key = fresh_key()?;
+        let line = format!("{{\"op\":\"hello\",\"key\":\"{}\"}}", key.digits());
+        self.key = Some(key);
+        self.say("hello", line)?;
+        Ok(self.receive("hello")?.1)
     }
 
     /// Starts a program that speaks the protocol, and asks it nothing yet.
     pub(crate) fn spawn(mut command: Command, limit: Duration) -> Result<Self> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut group = Group::spawn(&mut command)?;
+        pipes(&mut command);
+        Self::speak(Group::spawn(&mut command)?, limit)
+    }
+
+    fn speak(mut group: Group, limit: Duration) -> Result<Self> {
         let requests = group.child().stdin.take().context("a child has a standard input")?;
         let output = group.child().stdout.take().context("a child has a standard output")?;
         let error = group.child().stderr.take().context("a child has a standard error")?;
@@ -172,7 +213,7 @@ impl Workload {
             full: 0,
         };
         let answers = Answers::of(output);
-        Ok(Self { group, requests, answers, errors, reader, limit, spec, contenders: Vec::new(), sweep: None })
+        Ok(Self { group, requests, answers, key: None, errors, reader, limit, spec, contenders: Vec::new(), sweep: None })
     }
 
     /// What it has to say to another protocol than this runner's.
@@ -180,19 +221,19 @@ impl Workload {
         self.fault(format!("it speaks protocol {protocol}, and this runner protocol {PROTOCOL}"))
     }
 
-    /// Its process id, which is also the number of its main thread.
+    /// Its process id as this process sees it, which is also the number of its main thread.
     pub fn id(&self) -> u32 {
-        self.group.id()
+        self.group.leader()
     }
 
     /// Seconds that its threads, and its children's, have been on a core so far; 0 where the system does not tell.
     pub fn on_cores(&self) -> f64 {
-        look(self.group.id()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
+        look(self.group.leader()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
     }
 
     /// What the process has of the main memory; `None` where the system does not tell. Its children are not counted.
     pub fn memory(&self) -> Option<Resident> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.group.id())).ok()?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.group.leader())).ok()?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             line.trim_end_matches("kB").trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
@@ -232,7 +273,7 @@ impl Workload {
 
     /// A run without its digest, and what was answered after it.
     pub(crate) fn time(&mut self) -> Result<(Timed, Answer)> {
-        let watch = Watch::start(self.group.id());
+        let watch = Watch::start(self.group.leader());
         let began = SystemTime::now();
         let started = self.send(&Request::Go)?;
         let (ended, answer) = self.receive("go")?;
@@ -291,11 +332,14 @@ impl Workload {
     /// Whatever it has printed until then is a fault. Otherwise a program that says `done` as soon as it is prepared, and
     /// works before the clock starts or never, would be the fastest of all.
     fn send(&mut self, request: &Request) -> Result<Instant> {
-        let mut line = serde_json::to_string(request)?;
+        self.say(name_of(request), serde_json::to_string(request)?)
+    }
+
+    fn say(&mut self, request: &str, mut line: String) -> Result<Instant> {
         line.push('\n');
         if let Some(early) = self.answers.unasked()? {
             let early = shown(early);
-            return Err(self.fault(format!("it answered before it was asked to {}: {early}", name_of(request))));
+            return Err(self.fault(format!("it answered before it was asked to {request}: {early}")));
         }
         let when = Instant::now();
         // A write to a dead process fails; why it died is told by the wait for its answer.
@@ -305,19 +349,20 @@ impl Workload {
 
     fn receive(&mut self, request: &str) -> Result<(Instant, Answer)> {
         match self.answers.next(self.limit)? {
-            Heard::Line(line, when) => match serde_json::from_slice(&line) {
+            Heard::Line(line, when) => match serde_json::from_slice(self.said_by_the_workload(request, &line)?) {
                 Ok(Answer::Error(why)) => Err(self.fault(format!("it could not serve {request}: {}", shown(why.as_bytes())))),
                 Ok(answer) => Ok((when, answer)),
                 Err(error) => {
                     // Of what is meant as an answer it says which field is too much, mostly.
-                    let why = if line.starts_with(b"{") { format!(" ({error})") } else { String::new() };
+                    let said = self.said_by_the_workload(request, &line)?;
+                    let why = if said.starts_with(b"{") { format!(" ({error})") } else { String::new() };
                     let why = printable(&why);
-                    Err(self.fault(format!("it answered {request} with what is not an answer: {}{why}", shown(&line))))
+                    Err(self.fault(format!("it answered {request} with what is not an answer: {}{why}", shown(said))))
                 }
             },
             Heard::Endless => Err(self.fault(format!("it answered {request} with a line that has no end"))),
             Heard::Silence => {
-                let doing = what_it_does(self.group.id());
+                let doing = self.group.doing();
                 let seconds = self.limit.as_secs_f64();
                 Err(self.fault(format!("it did not answer {request} within {seconds} s\n{}", doing.join("\n"))))
             }
@@ -328,6 +373,15 @@ impl Workload {
                 Err(self.fault(format!("it {how} during {request}")))
             }
         }
+    }
+
+    /// The answer on a line, which begins with the key where one was given: code under test can print in the same process.
+    fn said_by_the_workload<'a>(&self, request: &str, line: &'a [u8]) -> Result<&'a [u8]> {
+        let Some(key) = &self.key else { return Ok(line) };
+        key.strip(line).ok_or_else(|| {
+            let said = shown(line);
+            self.fault(format!("something in it answered {request} in place of the workload, without the key: {said}"))
+        })
     }
 
     pub(crate) fn unexpected(&self, request: &str, answer: &Answer) -> anyhow::Error {
@@ -343,8 +397,14 @@ impl Workload {
             thread::sleep(Duration::from_millis(1));
         }
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        // An early answer begins with the key, which nobody reads with profit.
+        let what = self.key.iter().fold(what, |what, key| what.replace(&format!("{} ", key.digits()), ""));
         anyhow::Error::new(Fault { what, stderr: printable(&String::from_utf8_lossy(&errors)) })
     }
+}
+
+fn pipes(command: &mut Command) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 
 fn name_of(request: &Request) -> &'static str {

@@ -18,6 +18,10 @@
 //! | every other run takes 1.4 times as long, by chance | 0.00 % (30) | 97.15 % (30) | 95.70 %, 1.90 % (59) |
 //! | exponential above the fastest, 13 % | 0.00 % (17) | 100.00 % (16) | 95.45 %, 2.55 % (59) |
 //!
+//! Every pair is run on an input of its own: its seed follows from that of the comparison and the pair's number. On one input
+//! for all of them a program that keeps its last answer would be told as the fastest there is. What an output has to be is told
+//! by the opponent, which is the course's program, on the same input; where the two differ, by the baseline.
+//!
 //! The third is what this does not tell well: two regimes that are 1.4 apart hide a factor of 1.5 now and then.
 
 use std::time::{Duration, Instant};
@@ -101,30 +105,122 @@ pub struct Finding {
 /// One contender of a comparison.
 struct Side<'a> {
     contender: Contender<'a>,
-    setup: Setup,
-    /// Of a right output.
-    digest: &'a str,
     /// Seconds from `done` to the digest, by run.
     digesting: Vec<f64>,
 }
 
+/// One run of one contender.
+struct Ran {
+    seconds: f64,
+    /// The cores that it had.
+    cores: Option<f64>,
+    digest: String,
+}
+
 impl Side<'_> {
-    /// Runs it once: seconds, and the cores that it had.
-    fn run(&mut self) -> anyhow::Result<(f64, Option<f64>)> {
-        let run = self.contender.process.run(self.contender.entry, self.setup)?;
-        if run.digest != self.digest {
-            return Err(Fault::wrong_output(&run.digest, self.digest).into());
-        }
+    fn prepare(&mut self, setup: Setup) -> anyhow::Result<()> {
+        self.contender.process.prepare(self.contender.entry, setup)
+    }
+
+    /// Runs what was prepared.
+    fn go(&mut self, setup: Setup) -> anyhow::Result<Ran> {
+        let run = self.contender.process.go()?;
         self.digesting.push(run.digesting);
-        Ok((run.seconds, effective_cores(self.setup.threads as f64, run.waited, run.seconds)))
+        let cores = effective_cores(setup.threads as f64, run.waited, run.seconds);
+        Ok(Ran { seconds: run.seconds, cores, digest: run.digest })
+    }
+
+    /// Both at once.
+    fn run(&mut self, setup: Setup) -> anyhow::Result<Ran> {
+        self.prepare(setup)?;
+        self.go(setup)
     }
 }
 
-/// Waits for an idle machine, runs pairs until the answer is known, and says what came of them.
+/// Two contenders at work.
+struct Match<'a> {
+    subject: Side<'a>,
+    opponent: Side<'a>,
+    idle: Idle,
+}
+
+/// How many cores the subject kept busy while it had nothing to do, by pair. By when it was: half of the pairs show nothing
+/// where it works only before its runs, or only after them.
+#[derive(Default)]
+struct Idle {
+    /// While its opponent ran, its own run being over.
+    after: Vec<f64>,
+    /// While its opponent ran, its own run being prepared and not asked for yet.
+    before: Vec<f64>,
+    /// The same while its opponent was prepared. That may be too short for a count of cores to mean anything: in seconds on a
+    /// core, and how long it was.
+    ahead: Vec<[f64; 2]>,
+}
+
+impl Match<'_> {
+    /// Runs both on the same input, each of which is there before either is timed; in seconds, and the cores that each had.
+    fn pair(&mut self, setup: Setup, subject_first: bool) -> Result<(Ran, Ran), Blame> {
+        // In the order in which they are timed, so that neither always finds its input where it was just put.
+        if subject_first {
+            self.subject.prepare(setup).map_err(Blame::Subject)?;
+            let (prepared, busy, time) = self.beside(|opponent| opponent.prepare(setup));
+            prepared.map_err(Blame::Opponent)?;
+            self.idle.ahead.push([busy, time]);
+            let own = self.subject.go(setup).map_err(Blame::Subject)?;
+            let (other, busy, time) = self.beside(|opponent| opponent.go(setup));
+            self.idle.after.push(busy / time);
+            self.judged(setup, own, other.map_err(Blame::Opponent)?)
+        } else {
+            self.opponent.prepare(setup).map_err(Blame::Opponent)?;
+            self.subject.prepare(setup).map_err(Blame::Subject)?;
+            let (other, busy, time) = self.beside(|opponent| opponent.go(setup));
+            self.idle.before.push(busy / time);
+            let own = self.subject.go(setup).map_err(Blame::Subject)?;
+            self.judged(setup, own, other.map_err(Blame::Opponent)?)
+        }
+    }
+
+    /// Has the opponent do something, and looks what the subject does meanwhile, with nothing to do: how many seconds it was on
+    /// a core, of how many.
+    fn beside<T>(&mut self, does: impl FnOnce(&mut Side<'_>) -> T) -> (T, f64, f64) {
+        let (before, started) = (self.subject.contender.process.on_cores(), Instant::now());
+        let done = does(&mut self.opponent);
+        let busy = self.subject.contender.process.on_cores() - before;
+        (done, busy, started.elapsed().as_secs_f64())
+    }
+
+    /// Both, if they made the same. Where they did not, the baseline tells who is wrong.
+    fn judged(&mut self, setup: Setup, own: Ran, other: Ran) -> Result<(Ran, Ran), Blame> {
+        if own.digest == other.digest {
+            return Ok((own, other));
+        }
+        let baseline = self.opponent.contender.process.run("baseline", setup).map_err(Blame::Opponent)?;
+        right(&other, &baseline.digest).map_err(Blame::Opponent)?;
+        right(&own, &baseline.digest).map_err(Blame::Subject)?;
+        // Two that are both what the baseline is are the same.
+        Ok((own, other))
+    }
+}
+
+fn right(ran: &Ran, digest: &str) -> anyhow::Result<()> {
+    if ran.digest == digest { Ok(()) } else { Err(Fault::wrong_output(&ran.digest, digest).into()) }
+}
+
+/// The seed of the pair of this number, which nobody knows who does not know the comparison's: the output of SplitMix64
+/// (G. Steele, D. Lea and C. Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014).
+pub fn seed_of_pair(seed: u64, pair: u64) -> u64 {
+    let state = seed.wrapping_add((pair + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Waits for an idle machine, runs pairs until the answer is known, and says what came of them. `digest` is that of the
+/// baseline's output on `setup`, on which both run once before anything counts.
 ///
 /// # Errors
-/// A [`crate::driver::Fault`] of either program, an output whose digest is not `digest`, a subject that is not the workload
-/// that its opponent is, or one that works on when it has said that it is done.
+/// A [`crate::driver::Fault`] of either program, a wrong output, a subject that is not the workload that its opponent is, or
+/// one that works on when it has said that it is done.
 pub fn compare(
     subject: Contender<'_>,
     opponent: Contender<'_>,
@@ -135,35 +231,31 @@ pub fn compare(
 ) -> Result<Speed, Blame> {
     let spec = opponent.process.spec.clone();
     same_workload(&subject.process.spec, &spec).map_err(|fault| Blame::Subject(fault.into()))?;
-    let side = |contender| Side { contender, setup, digest, digesting: Vec::new() };
-    let (mut subject, mut opponent) = (side(subject), side(opponent));
+    let [subject, opponent] = [subject, opponent].map(|contender| Side { contender, digesting: Vec::new() });
+    let mut both = Match { subject, opponent, idle: Idle::default() };
     let load = load::wait_until_idle(plan.patience);
     // The first pair warms caches, pools and pages up, and is thrown away.
-    subject.run().map_err(Blame::Subject)?;
-    opponent.run().map_err(Blame::Opponent)?;
-    let mut idle = Vec::new();
+    both.subject.run(setup).and_then(|own| right(&own, digest)).map_err(Blame::Subject)?;
+    both.opponent.run(setup).and_then(|other| right(&other, digest)).map_err(Blame::Opponent)?;
     let started = Instant::now();
     let wanted = setup.threads as f64 - cores_to_lose(spec.axis);
+    let mut seeds = (0..).map(|pair| seed_of_pair(setup.seed, pair));
     let (pairs, finding) = until_known(plan, wanted, setup.seed, |subject_first| {
         let at = started.elapsed();
-        let (own, other) = if subject_first {
-            let own = subject.run().map_err(Blame::Subject)?;
-            (own, beside(&mut opponent, &subject, &mut idle).map_err(Blame::Opponent)?)
-        } else {
-            let other = beside(&mut opponent, &subject, &mut idle).map_err(Blame::Opponent)?;
-            (subject.run().map_err(Blame::Subject)?, other)
-        };
+        let setup = Setup { seed: seeds.next().unwrap_or(setup.seed), ..setup };
+        let (own, other) = both.pair(setup, subject_first)?;
         Ok(Pair {
-            subject: own.0,
-            opponent: other.0,
-            effective_cores: own.1.zip(other.1).map(|(own, other)| [own, other]),
+            subject: own.seconds,
+            opponent: other.seconds,
+            effective_cores: own.cores.zip(other.cores).map(|(own, other)| [own, other]),
             clean: true,
             subject_first: Some(subject_first),
             at: Some(at.as_secs_f64()),
+            seed: Some(setup.seed),
         })
     })?;
-    done_means_done(&subject.digesting, &opponent.digesting, &pairs)
-        .and_then(|()| rests_between(idle))
+    done_means_done(&both.subject.digesting, &both.opponent.digesting, &pairs)
+        .and_then(|()| both.idle.is_rest(&pairs))
         .map_err(|fault| Blame::Subject(fault.into()))?;
     let mut speed = Speed {
         against: against.to_owned(),
@@ -246,23 +338,22 @@ fn done_means_done(own: &[f64], other: &[f64], pairs: &[Pair]) -> Result<(), Fau
     Err(Fault { what, stderr: String::new() })
 }
 
-/// Runs the opponent, and notes how many cores the subject kept busy meanwhile, with nothing to do.
-fn beside(opponent: &mut Side<'_>, subject: &Side<'_>, idle: &mut Vec<f64>) -> anyhow::Result<(f64, Option<f64>)> {
-    let (before, started) = (subject.contender.process.on_cores(), Instant::now());
-    let run = opponent.run()?;
-    idle.push((subject.contender.process.on_cores() - before) / started.elapsed().as_secs_f64());
-    Ok(run)
-}
-
-/// Whose threads go on between its runs takes cores from its opponent: the opponent seems slow, or no pair is ever clean, and
-/// the machine would be blamed for it. `idle` is in cores.
-fn rests_between(idle: Vec<f64>) -> Result<(), Fault> {
-    let busy = median(idle);
-    if busy <= 0.25 {
-        return Ok(());
+impl Idle {
+    /// Whose threads go on between its runs takes cores from its opponent: the opponent seems slow, or no pair is ever clean,
+    /// and the machine would be blamed for it. And who works before it is asked to is timed at less than its work.
+    fn is_rest(&self, pairs: &[Pair]) -> Result<(), Fault> {
+        let run = median(pairs.iter().map(|pair| pair.opponent).collect());
+        let [busy, time] = [0, 1].map(|which| median(self.ahead.iter().map(|ahead| ahead[which]).collect()));
+        // In a time that is short beside a run nothing is gained.
+        let ahead = if busy > 0.05 * run && time > 0.0 { busy / time } else { 0.0 };
+        let busy = [median(self.after.clone()), median(self.before.clone()), ahead].into_iter().fold(0.0, f64::max);
+        if busy <= 0.25 {
+            return Ok(());
+        }
+        let what =
+            format!("it keeps {busy:.1} cores busy while it has nothing to do: threads of it work before or after its runs");
+        Err(Fault { what, stderr: String::new() })
     }
-    let what = format!("it keeps {busy:.1} cores busy while it has nothing to do: threads of it go on after its runs");
-    Err(Fault { what, stderr: String::new() })
 }
 
 /// Says which pairs count: those in which both runs had their cores. Where the system does not tell, every pair counts: the
@@ -339,7 +430,7 @@ mod tests {
     use super::*;
 
     fn pair(subject: f64, opponent: f64) -> Pair {
-        Pair { subject, opponent, effective_cores: None, clean: false, subject_first: None, at: None }
+        Pair { subject, opponent, effective_cores: None, clean: false, subject_first: None, at: None, seed: None }
     }
 
     fn pairs(cores: &[[f64; 2]]) -> Vec<Pair> {
@@ -404,10 +495,19 @@ mod tests {
 
     #[test]
     fn who_goes_on_between_its_runs_is_found_out() {
-        assert!(rests_between(Vec::new()).is_ok());
-        assert!(rests_between(vec![0.9, 0.2, 0.0, 0.2, 0.9]).is_ok(), "memory is given back now and then");
-        let fault = rests_between(vec![0.9, 1.0, 0.1, 0.95]).unwrap_err().to_string();
-        assert!(fault.starts_with("it keeps 0.9 cores busy while it has nothing to do"), "{fault}");
+        let is_rest = |idle: Idle| idle.is_rest(&vec![pair(0.05, 0.1); 5]);
+        assert!(is_rest(Idle::default()).is_ok());
+        let now_and_then = vec![0.9, 0.2, 0.0, 0.2, 0.9];
+        assert!(is_rest(Idle { after: now_and_then.clone(), before: now_and_then, ahead: Vec::new() }).is_ok());
+        for idle in [
+            Idle { after: vec![0.9, 1.0, 0.1, 0.95], ..Idle::default() },
+            Idle { before: vec![0.9, 1.0, 0.1, 0.95], after: vec![0.0; 4], ..Idle::default() },
+            Idle { ahead: vec![[0.018, 0.02]; 4], after: vec![0.0; 4], before: vec![0.0; 4] },
+        ] {
+            let fault = is_rest(idle).unwrap_err().to_string();
+            assert!(fault.starts_with("it keeps 0.9 cores busy while it has nothing to do"), "{fault}");
+        }
+        assert!(is_rest(Idle { ahead: vec![[0.002, 0.002]; 4], ..Idle::default() }).is_ok(), "too short to gain by");
     }
 
     #[test]

@@ -205,7 +205,7 @@ fn outcomes(catalog: &Catalog, stage: &Stage<'_>, exercise: &Exercise, plan: &Pl
         return Ok(Vec::new());
     }
     let unproven = |why: String| Ok(plan.planned.iter().map(|_| Outcome::Unproven { why: why.clone() }).collect());
-    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict };
+    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict, opponents: Default::default() };
     let candidate = Candidate { exercise, subject: Subject::Planted, package: stage.put(exercise, &plan.armed)? };
     let suite = match checker.suite(&candidate, "model", Part::Model)? {
         Ok(suite) => suite,

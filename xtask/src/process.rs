@@ -4,23 +4,35 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs,
-    io::{self, Read},
+    io::{self, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+
+use crate::sandbox::{Excess, Place, Policy, Prepared, Sandbox, Watched, orphans, within};
 
 /// How much of the beginning and of the end of an output is kept, in bytes each.
 const KEPT: usize = 32 * 1024;
 
 /// More output than this is a flood, in bytes.
-const FLOOD: u64 = 16 * 1024 * 1024;
+pub const FLOOD: u64 = 16 * 1024 * 1024;
+
+/// How often somebody looks at how much a program has taken.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long the processes of a program may take to die of being killed.
+const DYING: Duration = Duration::from_secs(10);
 
 /// What a child may see of the environment: what it takes to find the toolchain and its documentation, and no more.
 const PASSED_ON: [&str; 8] = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR", "LANG", "SYSTEMROOT"];
@@ -46,6 +58,9 @@ pub fn end_children_on_signals() -> Result<()> {
             for &group in groups.iter() {
                 kill_group(group);
             }
+            // What had left its group comes to this process when its parent has died, a moment from now.
+            let leaders = groups.clone();
+            orphans::end_all(|| leaders.clone(), Instant::now() + Duration::from_secs(1));
             crate::screen::full::give_back();
             // `eprintln!` would panic where the terminal is gone, and this process would live on.
             crate::screen::warn("\ninterrupted; every child process was ended");
@@ -67,6 +82,10 @@ fn kill_group(group: i32) {
 pub struct Group {
     child: Child,
     reaped: Option<ExitStatus>,
+    /// Where it stands behind walls.
+    place: Option<Place>,
+    watch: Option<Watch>,
+    leader: OnceLock<u32>,
 }
 
 impl Group {
@@ -75,11 +94,76 @@ impl Group {
     /// # Errors
     /// If the program cannot be started.
     pub fn spawn(command: &mut Command) -> Result<Self> {
+        Self::start(command.process_group(0), None)
+    }
+
+    /// Starts a command of a [`Sandbox`] in a session of its own. When this is dropped, everything is dead that it has started,
+    /// and what it needed beside is removed.
+    ///
+    /// It is ended, too, when the thread ends that calls this.
+    ///
+    /// # Errors
+    /// If the program cannot be started.
+    pub fn spawn_within(prepared: Prepared) -> Result<Self> {
+        let Prepared { mut command, place } = prepared;
+        let watched = place.watched();
+        // Without a group of its own at first: the leader of a group cannot leave its session.
+        let mut group = Self::start(&mut command, Some(place))?;
+        group.watch = Some(Watch::start(group.id(), watched));
+        Ok(group)
+    }
+
+    fn start(command: &mut Command, place: Option<Place>) -> Result<Self> {
         let mut groups = live();
-        let child =
-            command.process_group(0).spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
         groups.insert(child.id().cast_signed());
-        Ok(Self { child, reaped: None })
+        Ok(Self { child, reaped: None, place, watch: None, leader: OnceLock::new() })
+    }
+
+    /// The id of the program itself, as this process sees it: behind walls that is not the leading process.
+    pub fn leader(&self) -> u32 {
+        if let Some(&leader) = self.leader.get() {
+            return leader;
+        }
+        let wrappers = self.wrappers();
+        let last = wrappers.last().copied().unwrap_or_else(|| self.id().cast_signed());
+        let Some(place) = &self.place else { return self.id() };
+        match orphans::children(last).first() {
+            Some(&program) if wrappers.len() == place.depth() => *self.leader.get_or_init(|| program.cast_unsigned()),
+            _ => self.id(),
+        }
+    }
+
+    /// The processes between this one and the program.
+    fn wrappers(&self) -> Vec<i32> {
+        let Some(place) = &self.place else { return Vec::new() };
+        let first = Some(self.id().cast_signed());
+        std::iter::successors(first, |&process| orphans::children(process).first().copied()).take(place.depth()).collect()
+    }
+
+    /// What its threads are doing, in words, where the system tells it (Linux).
+    pub fn doing(&self) -> Vec<String> {
+        what_it_does(self.id(), &self.wrappers())
+    }
+
+    /// What it has taken too much of, and was ended for.
+    pub fn excess(&self) -> Option<Excess> {
+        *self.watch.as_ref()?.excess.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its code, or its signal: bubblewrap tells that as a code above 128.
+    fn how_it_ended(&self, status: ExitStatus) -> End {
+        let in_namespaces = self.place.as_ref().is_some_and(|place| place.depth() == 2);
+        match (status.code(), status.signal()) {
+            (Some(code @ 129..=192), _) if in_namespaces => End::Signalled(code - 128),
+            (Some(code), _) => End::Exited(code),
+            (None, signal) => End::Signalled(signal.unwrap_or_default()),
+        }
+    }
+
+    /// Ends all of it, and returns the word by which a stage of the sandbox is known.
+    fn end(self) -> Option<String> {
+        self.place.as_ref().map(|place| place.token().to_owned())
     }
 
     /// The process, for its pipes.
@@ -125,13 +209,64 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         let group = self.child.id().cast_signed();
+        self.watch = None;
         let mut groups = live();
         kill_group(group);
+        if self.reaped.is_none() {
+            // Behind walls it has no group of its own in its first moment.
+            let _gone = self.child.kill();
+        }
         groups.remove(&group);
         drop(groups);
         if self.reaped.is_none() {
             let _status = self.child.wait();
         }
+        if let Some(place) = self.place.take() {
+            end_the_rest(&place);
+        }
+    }
+}
+
+/// Ends what has left its group. What cannot be ended is told: nothing may be built on its being dead.
+fn end_the_rest(place: &Place) {
+    let deadline = Instant::now() + DYING;
+    let dead = place.end_all(deadline) & orphans::end_all(|| live().clone(), deadline);
+    if !dead {
+        crate::screen::warn("a process of a program under test could not be ended within 10 s; look for it with `ps -ef`");
+    }
+}
+
+/// A thread that looks at how much a program has taken, and ends it where that is too much.
+#[derive(Debug)]
+struct Watch {
+    stop: Arc<AtomicBool>,
+    excess: Arc<Mutex<Option<Excess>>>,
+    looker: thread::JoinHandle<()>,
+}
+
+impl Watch {
+    fn start(process: u32, watched: Watched) -> Self {
+        let (stop, excess) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
+        let (stopped, found) = (stop.clone(), excess.clone());
+        // By a handle, and not by its number: that may be another's by then.
+        let handle = Pid::from_raw(process.cast_signed()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let looker = thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                thread::park_timeout(LOOK_EVERY);
+                let Some(excess) = watched.excess(process) else { continue };
+                *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(excess);
+                let _gone = handle.as_ref().map(|handle| pidfd_send_signal(handle, Signal::KILL));
+                return;
+            }
+        });
+        Self { stop, excess, looker }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.looker.thread().unpark();
     }
 }
 
@@ -148,6 +283,10 @@ pub struct Run<'a> {
     pub environment: Vec<(&'static str, OsString)>,
     /// Wall-clock limit.
     pub limit: Duration,
+    /// What is written to its standard input, which is closed after that.
+    pub stdin: Vec<u8>,
+    /// The walls that it runs behind, and what it may do there. Then nothing of this process's environment is passed on.
+    pub within: Option<(&'a Sandbox, &'a Policy)>,
 }
 
 /// How a program ended.
@@ -161,6 +300,8 @@ pub enum End {
     TimedOut,
     /// It was killed because it printed too much.
     Flooded,
+    /// It was killed because it took too much of this.
+    TookTooMuch(Excess),
 }
 
 /// A program that has ended.
@@ -196,24 +337,35 @@ impl Run<'_> {
     /// # Errors
     /// If it cannot be started or waited for: the runner's own fault, not the program's.
     pub fn finish(self) -> Result<Finished> {
-        let mut command = bare_command(self.program);
+        let (mut command, place) = match self.within {
+            None => (bare_command(self.program), None),
+            Some((sandbox, policy)) => {
+                let Prepared { command, place } = sandbox.prepare(policy, self.program)?;
+                (command, Some(place))
+            }
+        };
         command.args(&self.arguments).current_dir(self.folder).envs(self.environment);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(if self.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let deadline = started + self.limit;
-        let mut group = Group::spawn(&mut command)?;
+        let mut group = match place {
+            None => Group::spawn(&mut command)?,
+            Some(place) => Group::spawn_within(Prepared { command, place })?,
+        };
+        if let Some(mut pipe) = group.child().stdin.take() {
+            // In a thread: a program that reads nothing must not hold up whoever waits for it. It ends with the program.
+            thread::spawn(move || pipe.write_all(&self.stdin));
+        }
         let (flooded, flood) = mpsc::channel();
         let stdout = group.child().stdout.take().map(|pipe| keep(pipe, flooded.clone()));
         let stderr = group.child().stderr.take().map(|pipe| keep(pipe, flooded));
 
         let mut doing = Vec::new();
         let mut pause = Duration::from_micros(500);
-        let end = loop {
+        let mut end = loop {
             if let Some(status) = group.poll().context("cannot wait for a child process")? {
-                break match (status.code(), status.signal()) {
-                    (Some(code), _) => End::Exited(code),
-                    (None, signal) => End::Signalled(signal.unwrap_or_default()),
-                };
+                break group.how_it_ended(status);
             }
             match flood.recv_timeout(pause) {
                 Ok(()) => break End::Flooded,
@@ -223,15 +375,28 @@ impl Run<'_> {
             }
             pause = (pause * 2).min(Duration::from_millis(4));
             if Instant::now() >= deadline {
-                doing = what_it_does(group.id());
+                doing = group.doing();
                 break End::TimedOut;
             }
         };
         let seconds = started.elapsed().as_secs_f64();
+        if let Some(excess) = group.excess() {
+            end = End::TookTooMuch(excess);
+        }
         // Kills whatever of the group is left, so that the pipes close and the readers end.
-        drop(group);
-        Ok(Finished { end, seconds, stdout: gather(stdout), stderr: gather(stderr), doing })
+        let token = group.end();
+        let (stdout, stderr) = (gather(stdout), gather(stderr));
+        match complaint(token.as_deref(), end, &stderr) {
+            Some(why) => bail!("{} could not be run in the sandbox: {why}", self.program.display()),
+            None => Ok(Finished { end, seconds, stdout, stderr, doing }),
+        }
     }
+}
+
+/// What a stage of the sandbox has to say, if it was one that ended: the runner's fault, and no program's.
+fn complaint(token: Option<&str>, end: End, stderr: &str) -> Option<String> {
+    let token = token.filter(|_| end == End::Exited(within::FAILED.into()))?;
+    stderr.lines().find_map(|line| Some(line.strip_prefix(token)?.trim_start_matches(": ").to_owned()))
 }
 
 type Reader = (thread::JoinHandle<()>, std::sync::Arc<Mutex<Kept>>);
@@ -286,12 +451,15 @@ fn gather(reader: Option<Reader>) -> String {
     text
 }
 
-/// What the threads of a process group are doing, in words, where the system tells it (Linux).
-pub fn what_it_does(group: u32) -> Vec<String> {
+/// What the threads of a process group are doing, in words, where the system tells it (Linux); but for those `beside` it.
+fn what_it_does(group: u32, beside: &[i32]) -> Vec<String> {
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     for process in processes.flatten() {
         let folder = process.path();
+        if process.file_name().to_str().and_then(|pid| pid.parse().ok()).is_some_and(|pid| beside.contains(&pid)) {
+            continue;
+        }
         let Some((_, fields)) = stat(&folder) else { continue };
         if fields.get(2).and_then(|field| field.parse().ok()) != Some(group) {
             continue;

@@ -506,6 +506,9 @@ pub struct Pair {
     /// Seconds from the beginning of the comparison to that of this pair; absent in results of older runners.
     #[serde(default)]
     pub at: Option<f64>,
+    /// The seed of the input that both ran on; absent in results of older runners, which had one for all pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 /// Work and span, in the workload's cost units.

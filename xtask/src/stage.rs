@@ -226,12 +226,12 @@ pub fn sources_in(folder: &Path, exercise: &Exercise) -> Result<Sources> {
     exercise.about.files.iter().map(|file| Ok((file.clone(), read(&folder.join(file))?))).collect()
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Waits until nobody else has the stage, and keeps it until the file is closed.
-fn alone(root: &Path) -> Result<File> {
+pub(crate) fn alone(root: &Path) -> Result<File> {
     let path = root.with_extension("lock");
     let attempt = || -> std::io::Result<File> {
         fs::create_dir_all(root)?;
@@ -249,7 +249,7 @@ fn alone(root: &Path) -> Result<File> {
 }
 
 /// Writes only what differs: cargo builds again whatever looks newer.
-fn update(path: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn update(path: &Path, content: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == content) {
         return Ok(());
     }
@@ -257,7 +257,7 @@ fn update(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// Removes what is directly in `folder` and not `wanted`.
-fn keep_only(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()> {
+pub(crate) fn keep_only(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }

@@ -83,7 +83,8 @@ fn claim_all(
         packages.into_iter().map(|package| Candidate { exercise, subject: Subject::Planted, package }).collect();
     let wanted: Vec<Wanted<'_>> =
         tasks.iter().map(|task| Wanted { candidate: &candidates[task.actor], check: task.check, case: task.case }).collect();
-    let checker = Checker { catalog, seed: crate::check::SEED, quick: true, purpose: Purpose::Proof };
+    let checker =
+        Checker { catalog, seed: crate::check::SEED, quick: true, purpose: Purpose::Proof, opponents: Default::default() };
     let mut results: Vec<Option<CheckResult>> = vec![None; tasks.len()];
     let ended = make(&checker, &wanted, &mut results, |task, what| {
         let of = task.map_or_else(String::new, |task| format!(" of {}", cast[tasks[task].actor].0.of));

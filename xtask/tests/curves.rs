@@ -36,15 +36,16 @@ impl Scripted {
         let script = format!(
             r#"#!/bin/sh
 log="${{0%/*}}/log"
+say() {{ echo "$key $1"; }}
 echo start >> "$log"
 nth=0
 while read -r line; do [ "$line" = start ] && nth=$((nth + 1)); done < "$log"
 while read -r line; do
   case "$line" in
-    *hello*) echo '{{"hello":{{"protocol":1,"spec":{spec}}}}}' ;;
-    *prepare*) size="${{line#*size\":}}"; size="${{size%%,*}}"; echo '{{"prepared":{{"pid":1}}}}' ;;
+    *hello*) key=${{line##*'"key":"'}}; key=${{key%%\"*}}; say '{{"hello":{{"protocol":1,"spec":{spec}}}}}' ;;
+    *prepare*) size="${{line#*size\":}}"; size="${{size%%,*}}"; say '{{"prepared":{{"pid":1}}}}' ;;
     *go*) {at_go}
-      echo run >> "$log"; echo '{{"done":{{}}}}'; printf '{{"output":{{"digest":"%016x"}}}}\n' "$size" ;;
+      echo run >> "$log"; say '{{"done":{{}}}}'; printf "$key"' {{"output":{{"digest":"%016x"}}}}\n' "$size" ;;
     *quit*) exit 0 ;;
   esac
 done

@@ -49,7 +49,7 @@ impl Noise {
 /// Two runs of 0.1 s and `ratio` times that, but for the noise.
 fn pair(ratio: f64, noise: Noise, chance: &mut Pcg64Mcg, effective_cores: Option<[f64; 2]>) -> Pair {
     let [own, other] = [ratio, 1.0].map(|time| 0.1 * time * noise.factor(chance));
-    Pair { subject: own, opponent: other, effective_cores, clean: true, subject_first: None, at: None }
+    Pair { subject: own, opponent: other, effective_cores, clean: true, subject_first: None, at: None, seed: None }
 }
 
 /// Runs made-up pairs until the answer is known.

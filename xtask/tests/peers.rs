@@ -19,15 +19,16 @@ use xtask::{
 
 /// The course's own workload: the digest of a right output is `00..ff`.
 const WORKLOAD: &str = r#"#!/bin/sh
+say() { echo "$key $1"; }
 while read -r line; do case "$line" in
-*'"hello"'*) echo '{"hello":{"protocol":1,"spec":{"name":"toy","size_unit":"things","cost_unit":null,"axis":"threads","quick":1,"full":2},"contenders":["baseline","submission"]}}' ;;
-*'"prepare"'*) echo '{"prepared":{"pid":1}}' ;;
-*'"go"'*) echo '{"done":{}}'; echo '{"output":{"digest":"00000000000000ff"}}' ;;
-*'"export"'*) file=${line##*'"file":"'}; echo 'the input' > "${file%\"\}}"; echo '{"exported":{}}' ;;
+*'"hello"'*) key=${line##*'"key":"'}; key=${key%%\"*}; say '{"hello":{"protocol":1,"spec":{"name":"toy","size_unit":"things","cost_unit":null,"axis":"threads","quick":1,"full":2},"contenders":["baseline","submission"]}}' ;;
+*'"prepare"'*) say '{"prepared":{"pid":1}}' ;;
+*'"go"'*) say '{"done":{}}'; say '{"output":{"digest":"00000000000000ff"}}' ;;
+*'"export"'*) file=${line##*'"file":"'}; echo 'the input' > "${file%\"\}}"; say '{"exported":{}}' ;;
 *'"judge"'*) file=${line##*'"file":"'}; case "$(cat "${file%\",\"threads*}")" in
-    right) echo '{"output":{"digest":"00000000000000ff"}}' ;;
-    wrong) echo '{"output":{"digest":"0000000000000000"}}' ;;
-    *) echo '{"unreadable":"it says neither"}' ;;
+    right) say '{"output":{"digest":"00000000000000ff"}}' ;;
+    wrong) say '{"output":{"digest":"0000000000000000"}}' ;;
+    *) say '{"unreadable":"it says neither"}' ;;
     esac ;;
 *'"quit"'*) exit 0 ;;
 esac; done

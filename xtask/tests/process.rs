@@ -8,7 +8,17 @@ use xtask::process::{End, Finished, Run};
 fn shell(script: &str) -> Finished {
     let arguments = vec!["-c".into(), script.into()];
     let limit = Duration::from_millis(500);
-    Run { program: Path::new("/bin/sh"), arguments, folder: Path::new("/"), environment: Vec::new(), limit }.finish().unwrap()
+    Run {
+        program: Path::new("/bin/sh"),
+        arguments,
+        folder: Path::new("/"),
+        environment: Vec::new(),
+        limit,
+        stdin: Vec::new(),
+        within: None,
+    }
+    .finish()
+    .unwrap()
 }
 
 #[test]

@@ -134,6 +134,24 @@ const ROWS: &[Row] = &[
     ("README.md", Replace("<!-- The end of the table. -->", ""), "README.md", "not marked"),
     ("README.md", Replace("# A course", "# A [course](gone.md)"), "README.md", "link to gone.md"),
     // The manifest.
+    (
+        "exercises/threads/doubling/Cargo.toml",
+        Replace("\"]\n\n[", "\"]\nneeds = [\"unsafe\"]\n\n["),
+        "Cargo.toml",
+        "`needs` names unsafe, and neither",
+    ),
+    (
+        "solutions/threads/doubling/src/lib.rs",
+        Replace("2 * number", "unsafe { 2 * number }"),
+        "exercises/threads/doubling/Cargo.toml",
+        "is written with unsafe",
+    ),
+    (
+        "exercises/threads/doubling/Cargo.toml",
+        Replace("\"]\n\n[", "\"]\nneeds = [\"luck\"]\n\n["),
+        "exercises",
+        "unknown variant `luck`",
+    ),
     ("exercises/threads/doubling/Cargo.toml", Replace("topic =", "topics ="), "exercises", "unknown field `topics`"),
     ("exercises/threads/doubling/Cargo.toml", Replace("[package.metadata", "[[package.metadata"), "exercises", "is not right"),
     ("exercises/threads/doubling/Cargo.toml", Replace("\"implement\"", "\"try\""), "Cargo.toml", "no kind is called \"try\""),

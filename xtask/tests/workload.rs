@@ -13,7 +13,7 @@ use xtask::{
     catalog::{Catalog, find_root},
     curves::{Failure, Sampling, Scaling, Series},
     driver::{Fault, Workload},
-    measure::{Blame, Contender, Plan, compare},
+    measure::{Blame, Contender, Plan, compare, seed_of_pair},
     results::Speed,
     sweep::Field,
 };
@@ -65,10 +65,10 @@ impl Fake {
             r#"#!/bin/sh
 cd "$(dirname "$0")"
 sleep 1000 >/dev/null 2>&1 & echo $$ $! > pids
-say() {{ printf '%s\n' "$1"; }}
+say() {{ printf '%s %s\n' "$key" "$1"; }}
 while read -r request; do
   case "$request" in
-    *hello*) {hello};;
+    *hello*) key=${{request##*'"key":"'}}; key=${{key%%\"*}}; {hello};;
     *prepare*) {prepare};;
     *go*) {go};;
     *quit*) {quit};;
@@ -148,17 +148,32 @@ fn a_right_one_is_timed() {
     program.assert_gone();
 }
 
+/// What code is blamed for that answers a `go` in the place of its workload.
+const NO_KEY: &str = "something in it answered go in place of the workload, without the key: ";
+
+#[test]
+fn the_right_answers_without_the_key_are_none() {
+    let forged = format!(r#"echo '{{"done":{{}}}}'; echo '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    assert_blamed(&Fake::at_go(&forged), &format!(r#"{NO_KEY}{{"done":{{}}}}"#));
+    let wrong_key = format!("key=00112233445566778899aabbccddeeff; {}", Fake::right().go);
+    assert_blamed(&Fake::at_go(wrong_key), &format!("{NO_KEY}00112233445566778899aabbccddeeff {{"));
+    // After a right `done`, too.
+    let digest = format!(r#"say '{{"done":{{}}}}'; echo '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    assert_blamed(&Fake::at_go(digest), NO_KEY);
+}
+
 #[test]
 fn rubbish_is_no_answer() {
     assert_blamed(&Fake::at_go("say rubbish"), "it answered go with what is not an answer: rubbish");
-    assert_blamed(&Fake::at_hello(r"printf '\377\376\n'"), "it answered hello with what is not an answer: \u{fffd}\u{fffd}");
+    let bytes = Fake::at_hello(r#"say "$(printf '\377\376')""#);
+    assert_blamed(&bytes, "it answered hello with what is not an answer: \u{fffd}\u{fffd}");
     assert_blamed(&Fake::at_prepare("say ''"), "it answered prepare with what is not an answer: ");
     assert_blamed(&Fake::at_prepare("say '{\"prepared\":{\"pid\":1}} {}'"), "it answered prepare with what is not an answer: ");
 }
 
 #[test]
 fn what_it_says_cannot_command_a_terminal() {
-    assert_blamed(&Fake::at_go(r"printf '\033]0;owned\007\033[2Jred\n'"), "it answered go with what is not an answer: ");
+    assert_blamed(&Fake::at_go(r"printf '\033]0;owned\007\033[2Jred\n'"), NO_KEY);
     let error = Fake::at_go(r#"say '{"error":"no\u001b[2Jthing\nhere"}'"#);
     assert_blamed(&error, "it could not serve go: nothing here");
     assert_blamed(&Fake::at_go(r"printf 'last \033[31mwords' >&2; exit 3"), "it ended with exit status: 3 during go\nlast words");
@@ -167,11 +182,11 @@ fn what_it_says_cannot_command_a_terminal() {
 #[test]
 fn an_output_without_an_end_fills_no_memory() {
     assert_blamed(&Fake::at_go("exec tr '\\0' x < /dev/zero"), "it answered go with a line that has no end");
-    assert_blamed(&Fake::at_go("exec yes"), "it answered go with what is not an answer: y");
+    assert_blamed(&Fake::at_go("exec yes"), &format!("{NO_KEY}y"));
     // The right answers, and then without end: found before the next question.
     let answers = format!(r#"'{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}' y"#);
-    let flood = Fake::at_go(format!("printf '%s\\n' {answers}; exec yes"));
-    assert_blamed(&flood, "it answered before it was asked to quit: y");
+    let flood = Fake::at_go(format!("for answer in {answers}; do say \"$answer\"; done; exec yes"));
+    assert_blamed(&flood, "it answered before it was asked to quit: ");
 }
 
 #[test]
@@ -233,11 +248,12 @@ fn a_claimed_time_is_refused_by_its_name() {
 #[test]
 fn an_answer_before_its_question_is_found() {
     // In one write with the answer to prepare: it is there when `go` is to be sent.
-    let early = format!(r#"printf '%s\n' '{{"prepared":{{"pid":1}}}}' '{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    let answers = format!(r#"'{{"prepared":{{"pid":1}}}}' '{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}'"#);
+    let early = format!(r#"printf "$key"' %s\n' {answers}"#);
     let fake = Fake { prepare: early, go: ":".into(), ..Fake::right() };
     assert_blamed(&fake, r#"it answered before it was asked to go: {"done":{}} {"output":"#);
     // Half an answer is one, too.
-    let half = Fake::at_prepare(r#"printf '%s\n{"do' '{"prepared":{"pid":1}}'"#);
+    let half = Fake::at_prepare(r#"printf "$key"' %s\n{"do' '{"prepared":{"pid":1}}'"#);
     assert_blamed(&half, r#"it answered before it was asked to go: {"do"#);
 }
 
@@ -331,6 +347,11 @@ fn everybodys_memory_is_told_by_who_it_is() {
 
 /// Compares two, the processes gone afterwards.
 fn compared(subject: &Fake, opponent: &Fake) -> Result<Speed, Blame> {
+    compared_on(subject, opponent, RIGHT)
+}
+
+/// As [`compared`], where the baseline's digest for the seed of [`SETUP`] is this one.
+fn compared_on(subject: &Fake, opponent: &Fake, digest: &str) -> Result<Speed, Blame> {
     let programs = [subject.written(), opponent.written()];
     let [mut subject, mut opponent] = programs.each_ref().map(|program| program.start().unwrap());
     let plan = Plan { threshold: 1.2, least: 6, most: 12, budget: Duration::from_secs(60), patience: Duration::ZERO };
@@ -339,7 +360,7 @@ fn compared(subject: &Fake, opponent: &Fake) -> Result<Speed, Blame> {
         Contender { process: &mut opponent, entry: "submission" },
         "the other",
         SETUP,
-        RIGHT,
+        digest,
         plan,
     );
     drop((subject, opponent));
@@ -367,6 +388,56 @@ fn every_pair_is_stored_with_who_ran_first_and_when() {
     assert!(speed.pairs.is_sorted_by_key(|pair| pair.at.unwrap()));
     // A shell that only answers runs for no 20 ms.
     assert!(speed.caveats.iter().any(|caveat| caveat.starts_with("a run of the other took ")), "{:?}", speed.caveats);
+}
+
+/// Its output is the end of the seed, and `at_go` may change that.
+fn seeded(at_go: &str) -> Fake {
+    let prepare = r#"who=$request; seed=${request##*'"seed":'}; seed=${seed%%,*}; say '{"prepared":{"pid":1}}'"#;
+    let go = format!(
+        r#"output=$(printf '0000000000000000%s' "$seed" | tail -c 16); {at_go}; say '{{"done":{{}}}}'; say '{{"output":{{"digest":"'$output'"}}}}'"#
+    );
+    Fake { prepare: prepare.into(), go, ..Fake::right() }
+}
+
+/// What [`seeded`] makes of the seed of [`SETUP`].
+const SEEDED: &str = "0000000000000001";
+
+#[test]
+fn every_pair_has_an_input_of_its_own_that_its_seed_tells() {
+    let speed = compared_on(&seeded(":"), &seeded(":"), SEEDED).unwrap();
+    let seeds: Vec<u64> = speed.pairs.iter().map(|pair| pair.seed.unwrap()).collect();
+    assert!(seeds.iter().enumerate().all(|(pair, seed)| *seed == seed_of_pair(SETUP.seed, pair as u64)));
+    assert!((1..seeds.len()).all(|pair| !seeds[..pair].contains(&seeds[pair])) && !seeds.contains(&SETUP.seed), "{seeds:?}");
+}
+
+#[test]
+fn an_answer_that_was_kept_is_wrong_the_next_time() {
+    let keeps = seeded("output=${kept:-$output}; kept=$output");
+    let Err(Blame::Subject(error)) = compared_on(&keeps, &seeded(":"), SEEDED) else { panic!("the subject is to blame") };
+    assert!(error.to_string().starts_with(&format!("its output is wrong: digest {SEEDED} where")), "{error}");
+}
+
+#[test]
+fn where_two_outputs_differ_the_baseline_tells_who_is_wrong() {
+    // Wrong in every pair, and right in the first run of all.
+    let wrong = seeded(&format!("case $who in *submission*) [ $output = {SEEDED} ] || output=00000000000000bb;; esac"));
+    let Err(Blame::Opponent(error)) = compared_on(&seeded(":"), &wrong, SEEDED) else { panic!("the opponent is to blame") };
+    assert!(error.to_string().starts_with("its output is wrong: digest 00000000000000bb where"), "{error}");
+    let Err(Blame::Subject(error)) = compared_on(&wrong, &seeded(":"), SEEDED) else { panic!("the subject is to blame") };
+    assert!(error.to_string().starts_with("its output is wrong: digest 00000000000000bb where"), "{error}");
+}
+
+#[test]
+fn who_works_between_its_runs_is_found_out() {
+    // From the answer to prepare on, until it is asked to go. Several, of which some get a core on a busy machine, too.
+    let ahead = Fake {
+        prepare: r#"say '{"prepared":{"pid":1}}'; workers=; for _ in 1 2 3 4 5 6 7 8; do (while :; do :; done) & workers="$workers $!"; done"#.into(),
+        go: format!("kill $workers; {}", Fake::right().go),
+        ..Fake::right()
+    };
+    let slow = Fake { go: format!("sleep 0.05; {}", Fake::right().go), ..Fake::right() };
+    let Err(Blame::Subject(error)) = compared(&ahead, &slow) else { panic!("the subject is to blame") };
+    assert!(error.to_string().starts_with("it keeps "), "{error}");
 }
 
 #[test]

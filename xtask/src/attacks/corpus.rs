@@ -200,6 +200,11 @@ fn read_one(folder: PathBuf, honest: bool) -> Result<Attack> {
 }
 
 impl Attack {
+    /// Whether run times have to be compared to judge it: for every honest one, and for attacks on the clock.
+    pub fn is_timed(&self) -> bool {
+        self.honest || self.about.reason.iter().any(|reason| reason.check == "speed")
+    }
+
     /// `attack exits_at_once`, `honest tabs`.
     pub fn shown(&self) -> String {
         format!("{} {}", if self.honest { "honest" } else { "attack" }, self.name)

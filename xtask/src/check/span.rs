@@ -11,7 +11,7 @@ use lab::{
     workload::{Burden, Setup},
 };
 
-use super::{Candidate, CheckResult, Checker, Evidence, Exercise, Verdict, Workload, ended, fault, not_compiled};
+use super::{Candidate, CheckResult, Checker, Evidence, Verdict, Workload, ended, fault, not_compiled};
 use crate::results::{self, Place, Span};
 
 /// Runs on one thread, of which the fastest gives the time of a unit: whatever else the machine does only adds to a run.
@@ -27,7 +27,7 @@ impl Checker<'_> {
             Err(why) => return Ok(not_compiled("span", why)),
         };
         let started = Instant::now();
-        let span = match self.counted(candidate.exercise, &program, about.full_at) {
+        let span = match self.counted(candidate, &program, about.full_at) {
             Ok(Ok(span)) => span,
             Ok(Err(why)) => return Ok(ended("span", Verdict::Fail, why)),
             Err(error) => return fault("span", candidate.subject, error),
@@ -45,8 +45,8 @@ impl Checker<'_> {
     }
 
     /// Counts; `Ok(Err(..))` where the program gives no count that means anything.
-    fn counted(&self, exercise: &Exercise, program: &Path, wanted: f64) -> Result<Result<Span, String>> {
-        let mut workload = Workload::start(program, None, &[], exercise.limit("span"))?;
+    fn counted(&self, candidate: &Candidate<'_>, program: &Path, wanted: f64) -> Result<Result<Span, String>> {
+        let mut workload = candidate.start(program, candidate.exercise.limit("span"))?;
         let spec = workload.spec.clone();
         // Counts do not depend on the machine, so the small size serves.
         let setup = Setup { size: spec.quick, seed: self.seed, threads: 2, at: None };

@@ -71,7 +71,7 @@ pub fn last(catalog: &Catalog, exercise: &Exercise) -> Option<Results> {
 fn check_one(catalog: &Catalog, candidate: &Candidate<'_>) -> Result<Results> {
     let begun = Begun::now();
     let exercise = candidate.exercise;
-    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Work };
+    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Work, opponents: Default::default() };
     let steps = exercise.checks().into_iter().map(|check| format!("{}: {check}", exercise.name)).collect();
     let mut progress = Progress::new(&catalog.scratch(), steps);
     let subject = checker.all(candidate, |_| progress.step())?;

@@ -2,55 +2,58 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::{
-    Usage,
-    check::{exercise_result, show},
-    code_of, find,
-};
+use super::{Usage, check::show, code_of, find};
 use crate::{
     catalog::Catalog,
-    check::{Candidate, Checker, Purpose, SEED},
-    grade::handed_in,
-    machine::Begun,
-    results::Subject,
-    screen::{self, Progress, bold, say},
-    stage::Stage,
+    grade::grader::{Grader, Options},
+    results::{Results, State},
+    screen::{self, bold, faint, say},
 };
 
 /// Grades the submission and writes `results.json`.
 pub fn grade(catalog: &Catalog, submission: &Path, only: &[String], out: &Path, json: bool) -> Result<ExitCode> {
-    let begun = Begun::now();
     let only = only.iter().map(|name| find(catalog, name)).collect::<Result<Vec<_>>>()?;
-    let all = handed_in(catalog, submission, &only).map_err(|error| Usage(format!("{error:#}")))?;
-    let stage = Stage::open(catalog)?;
-    let steps = all
-        .iter()
-        .flat_map(|handed| handed.exercise.checks().into_iter().map(|check| format!("{}: {check}", handed.exercise.name)));
-    let mut progress = Progress::new(&catalog.scratch(), steps.collect());
-    let checker = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict };
-    let mut exercises = Vec::new();
-    for handed in &all {
-        let package = stage.put(handed.exercise, &handed.sources)?;
-        let candidate = Candidate { exercise: handed.exercise, subject: Subject::Submission, package };
-        let subject = checker.all(&candidate, |_| progress.step())?;
-        exercises.push(exercise_result(handed.exercise, vec![subject]));
+    if !submission.exists() {
+        return Err(Usage(format!("{} is not there; name the folder of the submission", submission.display())).into());
     }
-    drop(progress);
-    let results = begun.results("grade", catalog, SEED, exercises);
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let grader = Grader::open(catalog, only, Options { seed: None, timed: true }, &program)?;
+    let id = submission.file_name().map_or_else(|| "submission".into(), |name| name.to_string_lossy().into_owned());
+    let results = grader.grade(&id, submission);
     let path = out.join("results.json");
     results.write(&path)?;
-    let subjects = || results.exercises.iter().flat_map(|exercise| &exercise.subjects);
     if json {
         screen::json(&results);
-        return Ok(code_of([&results]));
+    } else {
+        tell(catalog, &results);
+        say(faint(format!("the whole result is in {}", path.display())));
     }
-    for (handed, exercise) in all.iter().zip(&results.exercises) {
-        exercise.subjects.iter().for_each(|subject| show(subject, handed.exercise));
+    Ok(match results.submission.as_ref().map(|submission| &submission.state) {
+        Some(State::Error(_)) => ExitCode::from(3),
+        Some(State::Rejected(_)) => super::code(false),
+        _ => code_of([&results]),
+    })
+}
+
+fn tell(catalog: &Catalog, results: &Results) {
+    for result in &results.exercises {
+        let Ok(exercise) = catalog.find(&result.path) else { continue };
+        result.subjects.iter().for_each(|subject| show(subject, exercise));
     }
-    let (points, max) = subjects().fold((0.0, 0.0), |sum, subject| (sum.0 + subject.points, sum.1 + subject.max_points));
-    say("");
-    say(bold(format!("{points} of {max} points; the whole result is in {}", path.display())));
-    Ok(code_of([&results]))
+    let Some(submission) = &results.submission else { return };
+    for ignored in &submission.ignored {
+        say(faint(format!("not taken: {}: {}", ignored.file, ignored.why)));
+    }
+    match &submission.state {
+        State::Rejected(why) => say(bold(format!("rejected: {why}"))),
+        State::Error(why) => say(bold(format!("not graded, by no fault of the submission: {why}"))),
+        State::Graded => {
+            let subjects = results.exercises.iter().flat_map(|exercise| &exercise.subjects);
+            let (points, max) = subjects.fold((0.0, 0.0), |sum, subject| (sum.0 + subject.points, sum.1 + subject.max_points));
+            say("");
+            say(bold(format!("{points} of {max} points")));
+        }
+    }
 }

@@ -11,8 +11,9 @@ use crate::{
     screen,
 };
 
+mod attacks;
 mod bench;
-mod check;
+pub mod check;
 mod ci;
 mod doctor;
 mod explain;
@@ -105,6 +106,9 @@ enum Command {
         /// `// no model shows it: <reason>` where it is needed all the same.
         #[arg(long)]
         orderings: bool,
+        /// Prove the grader instead: those of `xtask/attacks` that are named, or all, gain nothing, and honest ones lose nothing.
+        #[arg(long, conflicts_with = "orderings")]
+        attacks: bool,
     },
     /// Lay out a new exercise, and its solution, that are proven from their first minute: a small example to be changed.
     New {
@@ -198,8 +202,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             report::report(&catalog, &report::Options { exercises, quick, out, render, json, peers })
         }
         Some(Command::Grade { submission, exercise, out }) => grade::grade(&catalog, &submission, &exercise, &out, json),
-        Some(Command::Verify { exercises, orderings: true }) => orderings::orderings(&catalog, &exercises, json),
-        Some(Command::Verify { exercises, orderings: false }) => verify::verify(&catalog, &exercises, json),
+        Some(Command::Verify { exercises: names, attacks: true, .. }) => attacks::attacks(&catalog, &names, json),
+        Some(Command::Verify { exercises, orderings: true, .. }) => orderings::orderings(&catalog, &exercises, json),
+        Some(Command::Verify { exercises, orderings: false, .. }) => verify::verify(&catalog, &exercises, json),
         Some(Command::Study(command)) => study::study(&catalog, command, json),
         Some(Command::New { path, kind }) => new::new(&catalog, &path, kind, json),
         Some(Command::Patch { exercise, name, variant }) => patch::patch(&catalog, &exercise, name.as_deref(), variant, json),

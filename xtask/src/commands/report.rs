@@ -95,7 +95,7 @@ fn measure(catalog: &Catalog, options: &Options, out: &Path) -> Result<Results> 
     let peers = if options.peers { Some(Peers::find(Places::of(catalog))?) } else { None };
     let mut progress = Progress::new(&catalog.scratch(), steps);
     let purpose = if options.quick { Purpose::Look } else { Purpose::Verdict };
-    let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose };
+    let checker = Checker { catalog, seed: SEED, quick: options.quick, purpose, opponents: Default::default() };
     progress.step();
     let ceilings =
         ceilings::measure(options.quick).map_err(|error| screen::warn(format!("no bandwidth is told: {error:#}"))).ok();

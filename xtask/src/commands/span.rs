@@ -21,7 +21,8 @@ pub fn span(catalog: &Catalog, on: &OnOne, json: bool) -> Result<ExitCode> {
     if own.exercise.about.span.is_none() {
         return Err(Usage(format!("{} counts no work and span", own.exercise.name)).into());
     }
-    let result = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict }.one(&own, "span", None)?;
+    let result = Checker { catalog, seed: SEED, quick: true, purpose: Purpose::Verdict, opponents: Default::default() }
+        .one(&own, "span", None)?;
     let exit = code_for(result.verdict == Verdict::Fail, result.verdict != Verdict::Pass);
     if json {
         screen::json(&as_json(&result)?);

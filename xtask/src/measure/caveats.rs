@@ -98,6 +98,7 @@ mod tests {
             clean: true,
             subject_first: None,
             at: None,
+            seed: None,
         };
         Speed {
             against: "std".into(),

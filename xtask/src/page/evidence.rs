@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_or_not_as_it_should_be_is_on_the_page() {
-        let pair = Pair { subject: 0.1, opponent: 0.1, effective_cores: None, clean: true, subject_first: None, at: None };
+        let pair =
+            Pair { subject: 0.1, opponent: 0.1, effective_cores: None, clean: true, subject_first: None, at: None, seed: None };
         let speed = Speed {
             against: "std".into(),
             size: 1,

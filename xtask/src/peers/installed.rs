@@ -148,7 +148,9 @@ fn requirements(file: &Path) -> Result<BTreeMap<String, String>> {
 /// What the interpreter has; empty where it does not say.
 fn versions<'a>(python: &Path, names: impl Iterator<Item = &'a String>, folder: &Path) -> BTreeMap<String, Option<String>> {
     let arguments = ["-c", VERSIONS].map(OsString::from).into_iter().chain(names.map(OsString::from)).collect();
-    let finished = Run { program: python, arguments, folder, environment: Vec::new(), limit: ASKING }.finish();
+    let finished =
+        Run { program: python, arguments, folder, environment: Vec::new(), limit: ASKING, stdin: Vec::new(), within: None }
+            .finish();
     let said = finished.ok().filter(|finished| finished.end == End::Exited(0)).map(|finished| finished.stdout);
     said.and_then(|said| serde_json::from_str(&said).ok()).unwrap_or_default()
 }
@@ -167,7 +169,15 @@ fn compiled(source: &Path, flags: &[String], places: &Places) -> Result<Result<S
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let program = folder.join(name);
     let arguments = flags.iter().map(OsString::from).chain([source.into(), "-o".into(), program.clone().into()]).collect();
-    let run = Run { program: &compiler, arguments, folder: &places.folder, environment: Vec::new(), limit: COMPILING };
+    let run = Run {
+        program: &compiler,
+        arguments,
+        folder: &places.folder,
+        environment: Vec::new(),
+        limit: COMPILING,
+        stdin: Vec::new(),
+        within: None,
+    };
     let finished = run.finish()?;
     match finished.end {
         End::Exited(0) => Ok(Ok(Start { program, arguments: Vec::new(), environment: Vec::new() })),

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use proc_macro2::{TokenStream, TokenTree};
 use toml_edit::DocumentMut;
 
 use super::{Finder, read};
-use crate::catalog::{Catalog, Exercise, fingerprint};
+use crate::catalog::{Catalog, Exercise, Need, fingerprint};
 
 /// How an exercise can be meant.
 const KINDS: [&str; 5] = ["implement", "fix", "optimise", "write-tests", "investigate"];
@@ -23,7 +24,43 @@ pub(super) fn look(finder: &mut Finder, catalog: &Catalog, exercise: &Exercise) 
     points(finder, catalog, exercise);
     thresholds(finder, exercise);
     starter(finder, catalog, exercise)?;
+    needs(finder, catalog, exercise)?;
     targets(finder, catalog, exercise)
+}
+
+/// A submission is compiled without `unsafe` unless the manifest says that it takes some: wrongly said, every honest one fails, or
+/// every attack may use it.
+fn needs(finder: &mut Finder, catalog: &Catalog, exercise: &Exercise) -> Result<()> {
+    let mut used = false;
+    for folder in [catalog.exercise_folder(exercise), catalog.solution_folder(exercise)] {
+        for file in exercise.about.files.iter().map(|file| folder.join(file)).filter(|file| file.is_file()) {
+            // What is no Rust is told by the compiler.
+            used |= read(&file)?.parse().is_ok_and(says_unsafe);
+        }
+    }
+    let granted = exercise.about.needs.contains(&Need::Unsafe);
+    let mend = if exercise.about.needs.is_empty() { "write needs = [\"unsafe\"]" } else { "add \"unsafe\" to `needs`" };
+    match (granted, used) {
+        (false, true) => {
+            finder.add(FILE, "the starter or the reference is written with unsafe, and `needs` does not name it", mend)
+        }
+        (true, false) => finder.add(
+            FILE,
+            "`needs` names unsafe, and neither the starter nor the reference has any",
+            "take it out: submissions are compiled without unsafe code then",
+        ),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The keyword itself, and not a comment or the name of a lint.
+fn says_unsafe(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(name) => name == "unsafe",
+        TokenTree::Group(group) => says_unsafe(group.stream()),
+        _ => false,
+    })
 }
 
 /// Only the later of two says so, by their names: one line a fault.

@@ -52,7 +52,18 @@ fn derived(catalog: &Catalog, exercise: &Exercise) -> Result<String> {
     if let Some(lints) = table("lints") {
         text.push_str(&format!("\n[lints]\n{lints}"));
     }
+    // What it says of its own hidden tests is the author's.
+    if let Some(metadata) = own_metadata(catalog, exercise) {
+        let mut manifest: DocumentMut = text.parse()?;
+        manifest["package"]["metadata"] = metadata;
+        text = manifest.to_string();
+    }
     Ok(text)
+}
+
+fn own_metadata(catalog: &Catalog, exercise: &Exercise) -> Option<Item> {
+    let own: DocumentMut = read(&catalog.solution_folder(exercise).join(FILE)).ok()?.parse().ok()?;
+    own.get("package")?.get("metadata").cloned()
 }
 
 /// Cargo finds the tests of an exercise by itself, and those of a solution only where they are named.

@@ -161,7 +161,7 @@ fn speed(verdict: Verdict, points: (f64, f64), summary: &str, against: &str, rat
             let clean = verdict != Verdict::NotMeasurable && i % 6 != 5;
             let cores = if clean { 1.99 - i as f64 * 0.003 } else { 1.42 };
             let (first, at) = (Some(i % 4 == 0 || i % 4 == 3), Some(i as f64 * 0.21));
-            Pair { subject, opponent, effective_cores: Some([cores, 2.0]), clean, subject_first: first, at }
+            Pair { subject, opponent, effective_cores: Some([cores, 2.0]), clean, subject_first: first, at, seed: None }
         })
         .collect();
     let measured = verdict != Verdict::NotMeasurable;

@@ -19,22 +19,25 @@ use lab::{
     thread,
 };
 
-use self::common::{Consumer, Producer, Stage, channel, of_both_stages};
+use self::common::{Consumer, Fast, Producer, Right, Stage, channel};
 
-of_both_stages![
-    an_empty_ring_has_nothing_to_give,
-    messages_come_out_in_order,
-    the_capacity_is_exact,
-    a_full_ring_gives_the_message_back,
-    a_ring_without_capacity_is_refused,
-    the_ring_goes_round,
-    it_is_finished_when_the_producer_is_gone_and_the_ring_is_empty,
-    it_is_abandoned_when_the_consumer_is_gone,
-    every_message_is_dropped_once,
-    what_nobody_will_read_is_dropped_once,
-    messages_without_a_size_are_counted,
-    two_threads_pass_every_message_on,
-];
+lab::tests_of_each! {
+    s1_right: Right, s2_fast: Fast;
+    [
+        an_empty_ring_has_nothing_to_give,
+        messages_come_out_in_order,
+        the_capacity_is_exact,
+        a_full_ring_gives_the_message_back,
+        a_ring_without_capacity_is_refused,
+        the_ring_goes_round,
+        it_is_finished_when_the_producer_is_gone_and_the_ring_is_empty,
+        it_is_abandoned_when_the_consumer_is_gone,
+        every_message_is_dropped_once,
+        what_nobody_will_read_is_dropped_once,
+        messages_without_a_size_are_counted,
+        two_threads_pass_every_message_on,
+    ]
+}
 
 fn an_empty_ring_has_nothing_to_give<S: Stage>() {
     let (mut producer, mut consumer) = channel::<S, _>(2);

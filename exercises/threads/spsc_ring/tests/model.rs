@@ -14,19 +14,22 @@ use lab::{
     tracked::Tracked,
 };
 
-use self::common::{Consumer, Producer, Stage, channel, of_both_stages};
+use self::common::{Consumer, Fast, Producer, Right, Stage, channel};
 
-of_both_stages![
-    passed_on_to_main,
-    passed_on_by_main,
-    round_a_longer_ring,
-    a_message_is_worth_waiting_for,
-    room_is_worth_waiting_for,
-    finished_means_finished,
-    abandoned_after_all_that_the_consumer_did,
-    left_behind_by_main,
-    left_behind_to_main,
-];
+lab::tests_of_each! {
+    s1_right: Right, s2_fast: Fast;
+    [
+        passed_on_to_main,
+        passed_on_by_main,
+        round_a_longer_ring,
+        a_message_is_worth_waiting_for,
+        room_is_worth_waiting_for,
+        finished_means_finished,
+        abandoned_after_all_that_the_consumer_did,
+        left_behind_by_main,
+        left_behind_to_main,
+    ]
+}
 
 /// Runs the two at the same time, the first of them on a thread of its own, and says what both return.
 fn beside<A: Send + 'static, B>(spawned: impl FnOnce() -> A + Send + 'static, main: impl FnOnce() -> B) -> (A, B) {

@@ -89,28 +89,3 @@ impl<S: Stage, T: Send + 'static> Consumer<S, T> {
         S::is_finished(&self.0)
     }
 }
-
-/// Makes a test of each of these functions for each stage.
-macro_rules! of_both_stages {
-    ($($test:ident),* $(,)?) => {
-        mod s1_right {
-            $(
-                #[test]
-                fn $test() {
-                    super::$test::<super::common::Right>();
-                }
-            )*
-        }
-
-        mod s2_fast {
-            $(
-                #[test]
-                fn $test() {
-                    super::$test::<super::common::Fast>();
-                }
-            )*
-        }
-    };
-}
-
-pub(crate) use of_both_stages;

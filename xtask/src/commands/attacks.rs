@@ -1,0 +1,79 @@
+//! `cargo xtask verify --attacks`: the grader against those who mean to fool it, and those who only look like it.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{Context, Result};
+
+use super::{Usage, code};
+use crate::{
+    attacks::{Attack, Tally, read_all, run},
+    catalog::{Catalog, Exercise},
+    grade::grader::{Grader, Options},
+    screen::{self, Progress, bold, faint, say},
+};
+
+/// Grades the corpus, or what of it is named, and judges the grader.
+pub fn attacks(catalog: &Catalog, names: &[String], json: bool) -> Result<ExitCode> {
+    let tally = try_them(catalog, names)?;
+    let faults = tally.faults();
+    let (right, all) = tally.reasons_right();
+    if json {
+        screen::json(&serde_json::json!({
+            "attacks": all, "gained": tally.gained(), "reasons_right": right, "honest": tally.judged.len() - all,
+            "lost": tally.lost(), "not_tried": tally.not_tried, "faults": faults,
+        }));
+    }
+    Ok(code(faults.is_empty()))
+}
+
+/// Grades them, a line each.
+pub fn try_them(catalog: &Catalog, names: &[String]) -> Result<Tally> {
+    let mut all = read_all(&catalog.root)?;
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|attack| attack.name == **name)) {
+        return Err(Usage(format!("no attack is called {unknown:?}; they are the folders of xtask/attacks")).into());
+    }
+    all.retain(|attack| names.is_empty() || names.contains(&attack.name));
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let mut exercises = Vec::new();
+    for attack in &all {
+        let exercise = attack.exercise(catalog)?;
+        if !exercises.iter().any(|other: &&Exercise| other.name == exercise.name) {
+            exercises.push(exercise);
+        }
+    }
+    let grader = Grader::open(catalog, exercises, Options { seed: None, timed: false }, &program)?;
+    let layers = grader.layers().to_vec();
+    let mut progress = Progress::new(&catalog.scratch(), all.iter().map(Attack::shown).collect());
+    let tally = run(catalog, all, &layers, |attack, folder: &Path| {
+        progress.step();
+        let only = [attack.exercise(catalog)?];
+        let options = Options { seed: None, timed: attack.is_timed() };
+        Ok(grader.grade_for(&attack.name, folder, &only, options))
+    })?;
+    drop(progress);
+    told(&tally);
+    Ok(tally)
+}
+
+fn told(tally: &Tally) {
+    for (attack, judgement) in &tally.judged {
+        let how = if judgement.faults.is_empty() { "as it must be".to_owned() } else { bold(judgement.faults.join("; ")) };
+        let undecided = if judgement.undecided.is_empty() {
+            String::new()
+        } else {
+            faint(format!(" (not decided: {})", judgement.undecided.join(", ")))
+        };
+        say(format!("{}: {how}{undecided}", attack.shown()));
+    }
+    for name in &tally.not_tried {
+        say(format!("{name}: skipped: no layer of the sandbox stands on this machine that would hold it"));
+    }
+    let (right, all) = tally.reasons_right();
+    say(bold(format!(
+        "{all} attacks gained {} points, {right} with the right reason; {} honest submissions lost {} points; {} skipped",
+        tally.gained(),
+        tally.judged.len() - all,
+        tally.lost(),
+        tally.not_tried.len()
+    )));
+}

@@ -1,0 +1,411 @@
+//! One submission, from its folder to its results: taken, screened, compiled, run behind walls, judged from outside.
+
+use std::{
+    collections::BTreeMap,
+    hash::Hasher,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+
+use super::{
+    intake::{self, HandedIn},
+    quiet::Quiet,
+    screen::{self, Costs, Finding},
+};
+use crate::{
+    build::{Built, Package, Part, Proves, Walls},
+    catalog::{Catalog, Exercise, HIDDEN, Need},
+    check::{Candidate, Checker, Purpose, refused, side_by_side},
+    commands::check::exercise_result,
+    harness,
+    machine::Begun,
+    recipe::{self, Compiler, Flavour, Library, Recipe, Recipes, TestSource},
+    results::{
+        CaseResult, CheckResult, ExerciseResult, Ignored, Layer, Limits, Remark, Results, State, Subject, SubjectResult, Submission,
+        Verdict,
+    },
+    sandbox::{Policy, Sandbox},
+    stage::{Sources, files_below, read},
+};
+
+/// The check of what was handed in before anything is built: worth nothing by itself, and it may cost everything.
+const SCREENING: &str = "screening";
+
+/// Grades submissions, as many at a time as are given to it.
+#[derive(Debug)]
+pub struct Grader<'a> {
+    catalog: &'a Catalog,
+    only: Vec<&'a Exercise>,
+    recipes: Recipes,
+    /// The workloads of the course's own solutions, by exercise.
+    opponents: BTreeMap<String, PathBuf>,
+    quiet: Quiet,
+    /// The runner's own program, which puts others behind walls.
+    trampoline: PathBuf,
+    layers: Vec<Layer>,
+    options: Options,
+}
+
+/// How submissions are graded.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The seed of every input, where the command names one; else each submission has its own.
+    pub seed: Option<u64>,
+    /// Whether run times are compared. Without, the check is not measurable, and costs nothing.
+    pub timed: bool,
+}
+
+/// What came of one submission, until it is a [`Results`].
+#[derive(Debug, Default)]
+struct Graded {
+    exercises: Vec<ExerciseResult>,
+    seed: u64,
+    taken: Vec<String>,
+    ignored: Vec<Ignored>,
+    fingerprint: String,
+    remarks: Vec<Remark>,
+}
+
+/// What is compiled for the checks of an exercise: the target, how, and as what the rest of the runner knows it.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    name: &'static str,
+    flavour: Flavour,
+    part: Part,
+}
+
+impl<'a> Grader<'a> {
+    /// Builds what the exercises depend on, and the course's own programs that submissions are timed against.
+    ///
+    /// `only` are the exercises that are graded, whether a submission touches them or not; empty, those that it touches.
+    /// `trampoline` is the runner's own program.
+    ///
+    /// # Errors
+    /// If cargo cannot be run, or the course itself does not build.
+    pub fn open(catalog: &'a Catalog, only: Vec<&'a Exercise>, options: Options, trampoline: &Path) -> Result<Self> {
+        let wanted: Vec<&Exercise> = if only.is_empty() { catalog.exercises.iter().collect() } else { only.clone() };
+        let recipes = Recipes::record(catalog, &wanted, trampoline)?;
+        let mut opponents = BTreeMap::new();
+        for exercise in wanted.iter().filter(|exercise| exercise.about.speed.is_some()) {
+            if let Some(reference) = catalog.reference(exercise) {
+                let program = reference.workload(catalog)?;
+                let program = program.map_err(|why| anyhow::anyhow!("the course's own {} does not build:\n{why}", exercise.name))?;
+                opponents.insert(exercise.name.clone(), program);
+            }
+        }
+        let layers = Sandbox::detect(trampoline).layers();
+        let quiet = Quiet::of(&catalog.scratch())?;
+        Ok(Self { catalog, only, recipes, opponents, quiet, trampoline: trampoline.to_owned(), layers, options })
+    }
+
+    /// What keeps a submission's code from the rest of this machine.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// What a submission's code is allowed.
+    pub fn limits() -> Limits {
+        let compiler = recipe::Limits::default();
+        let program = Policy::program([], []);
+        Limits {
+            build_seconds: compiler.processor.as_secs_f64(),
+            memory: program.memory,
+            processes: program.processes,
+            file_size: program.file_size,
+            output: crate::process::FLOOD,
+        }
+    }
+
+    /// Everything there is to say of the submission in `folder`, which is called `id`. Whatever goes wrong on the way is in it:
+    /// a fault of the grader is [`State::Error`], and no zero.
+    pub fn grade(&self, id: &str, folder: &Path) -> Results {
+        self.grade_for(id, folder, &self.only, self.options)
+    }
+
+    /// As [`grade`](Self::grade), for other exercises (of those that this was opened for) and by other options.
+    pub fn grade_for(&self, id: &str, folder: &Path, only: &[&'a Exercise], options: Options) -> Results {
+        let begun = Begun::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.graded(folder, only, options))).unwrap_or_else(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            Err(anyhow::anyhow!("the grader panicked: {}", words.unwrap_or("it did not say why")))
+        });
+        let (state, graded) = match outcome {
+            Ok(Ok(graded)) => (State::Graded, graded),
+            Ok(Err(why)) => (State::Rejected(why.clone()), Graded { exercises: nothing_of(only, &why), ..Graded::default() }),
+            Err(error) => (State::Error(format!("{error:#}")), Graded::default()),
+        };
+        let mut results = begun.results("grade", self.catalog, graded.seed, graded.exercises);
+        results.submission = Some(Submission {
+            id: id.to_owned(),
+            state,
+            taken: graded.taken,
+            ignored: graded.ignored,
+            fingerprint: graded.fingerprint,
+            sandbox: self.layers.clone(),
+            limits: Self::limits(),
+            remarks: graded.remarks,
+        });
+        results
+    }
+
+    fn graded(&self, folder: &Path, only: &[&'a Exercise], options: Options) -> Result<Result<Graded, String>> {
+        let taken = match intake::take(self.catalog, folder, only)? {
+            Ok(taken) => taken,
+            Err(why) => return Ok(Err(why)),
+        };
+        let fingerprint = taken.fingerprint();
+        let seed = options.seed.unwrap_or_else(|| seed_of(&fingerprint));
+        let (files, mut remarks) = (taken.files(), taken.remarks);
+        let mut exercises = Vec::new();
+        for handed in &taken.all {
+            let sources = handed.sources.iter();
+            remarks.extend(sources.flat_map(|sources| screen::remarks(handed.exercise, sources)));
+            exercises.push(exercise_result(handed.exercise, vec![self.one(handed, seed, options.timed)?]));
+        }
+        Ok(Ok(Graded { exercises, seed, taken: files, ignored: taken.ignored, fingerprint, remarks }))
+    }
+
+    fn one(&self, handed: &HandedIn<'_>, seed: u64, is_timed: bool) -> Result<SubjectResult> {
+        let exercise = handed.exercise;
+        let sources = match &handed.sources {
+            Ok(sources) => sources,
+            Err(why) => return Ok(summed(refused(exercise, &checks_of(exercise), why))),
+        };
+        let findings = screen::screen(exercise, sources);
+        let all = findings.iter().any(|finding| finding.costs == Costs::All);
+        if all {
+            let mut checks = vec![screened(&findings)];
+            checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
+            return Ok(summed(checks));
+        }
+        let scratch = self.catalog.scratch().join("submissions");
+        std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+        let work = tempfile::tempdir_in(&scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
+        let busy = self.quiet.busy()?;
+        let package = self.build(exercise, sources, work.path())?;
+        let candidate = Candidate { exercise, subject: Subject::Submission, package };
+        let checker =
+            Checker { catalog: self.catalog, seed, quick: true, purpose: Purpose::Verdict, opponents: self.opponents.clone() };
+        let mut checks = Vec::new();
+        if !findings.is_empty() {
+            checks.push(screened(&findings));
+        }
+        let spoilt = |check: &str| findings.iter().find(|finding| finding.spoils(check));
+        let (timed, others): (Vec<&str>, Vec<&str>) = checks_of(exercise).into_iter().partition(|check| *check == "speed");
+        for check in others {
+            checks.push(match spoilt(check) {
+                Some(finding) => refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0),
+                None => checker.one(&candidate, check, None)?,
+            });
+        }
+        drop(busy);
+        for check in timed {
+            if !is_timed {
+                checks.push(not_timed(exercise));
+                continue;
+            }
+            let _alone = self.quiet.alone()?;
+            checks.push(checker.one(&candidate, check, None)?);
+        }
+        Ok(summed(checks))
+    }
+
+    /// Compiles everything that the checks of an exercise run, in `work`.
+    fn build(&self, exercise: &Exercise, sources: &Sources, work: &Path) -> Result<Package> {
+        let recipe = self.recipes.of(exercise)?;
+        let sandbox = Sandbox::detect(&self.trampoline);
+        let compile = |call: &recipe::Call<'_>| compiler_behind(&sandbox, call);
+        let compiler = Compiler { runner: &compile, limits: recipe::Limits::default() };
+        let targets = targets_of(exercise);
+        let flavours: Vec<Flavour> =
+            recipe::FLAVOURS.into_iter().filter(|flavour| targets.iter().any(|target| target.flavour == *flavour)).collect();
+        let built = side_by_side(&flavours, |flavour| {
+            let of: Vec<Target> = targets.iter().filter(|target| target.flavour == *flavour).copied().collect();
+            self.flavour(exercise, recipe, *flavour, &of, sources, compiler, work)
+        });
+        let name = exercise.name.clone();
+        let mut package = Package::new(self.catalog.root.clone(), work.to_owned(), name, self.catalog.target.clone());
+        for parts in built {
+            package.built.extend(parts?);
+        }
+        let scratch = work.join("runs");
+        std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
+        package.walls = Some(Arc::new(Walls { sandbox, policy: policy_of(exercise), scratch }));
+        Ok(package)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one job, which nobody else needs together")]
+    fn flavour(
+        &self,
+        exercise: &Exercise,
+        recipe: &Recipe,
+        flavour: Flavour,
+        targets: &[Target],
+        sources: &Sources,
+        compiler: Compiler<'_>,
+        work: &Path,
+    ) -> Result<Vec<(Part, Built)>> {
+        let library = match recipe.library(flavour, sources, compiler, work)? {
+            Ok(library) => library,
+            Err(why) => return Ok(targets.iter().map(|target| (target.part, recipe::built_of(&why))).collect()),
+        };
+        // The tests of some exercises start the exercise's own program.
+        let programs = match recipe.programs(&library, compiler, work)? {
+            Ok(programs) => programs,
+            Err(why) => return Ok(targets.iter().map(|target| (target.part, recipe::built_of(&why))).collect()),
+        };
+        let built = side_by_side(targets, |target| -> Result<(Part, Built)> {
+            if target.part == Part::Workload {
+                return Ok((target.part, Built { executables: programs.clone(), good: true, ..Built::default() }));
+            }
+            Ok((target.part, self.tests(exercise, recipe, &library, *target, &programs, compiler, work)?))
+        });
+        built.into_iter().collect()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one job, which nobody else needs together")]
+    fn tests(
+        &self,
+        exercise: &Exercise,
+        recipe: &Recipe,
+        library: &Library,
+        target: Target,
+        programs: &BTreeMap<String, PathBuf>,
+        compiler: Compiler<'_>,
+        work: &Path,
+    ) -> Result<Built> {
+        let files = self.test_files(exercise, target.name)?;
+        let source = TestSource { target: target.name, files: &files, programs };
+        // The course's own files are known to be right: `tidy` reads them.
+        let transform = |text: &str, tests: &[String]| {
+            harness::transform(text, tests).unwrap_or_else(|error| format!("compile_error!({:?});", format!("{error:#}")))
+        };
+        let made = recipe.test(library, source, &transform, compiler, work)?;
+        let mut built = made.built(target.name);
+        built.executables.extend(programs.clone());
+        built.proves = Some(Proves { tests: made.tests, broken: made.broken });
+        Ok(built)
+    }
+
+    /// The main file of a test target and the modules of all, by their paths below the exercise. No other target's main file: a
+    /// public test must not be able to read a hidden one.
+    fn test_files(&self, exercise: &Exercise, target: &str) -> Result<Sources> {
+        let folder = self.catalog.exercise_folder(exercise);
+        let mut files = Sources::new();
+        for path in files_below(&folder.join("tests"))? {
+            let name = path.strip_prefix(&folder).context("a file is below its folder")?;
+            let is_module = name.components().count() > 2;
+            if is_module || name.file_stem().is_some_and(|stem| stem == target) {
+                files.insert(name.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?.to_owned(), read(&path)?);
+            }
+        }
+        if target == HIDDEN {
+            let hidden = self.catalog.solution_folder(exercise).join("tests/hidden.rs");
+            files.insert("tests/hidden.rs".into(), read(&hidden)?);
+        }
+        Ok(files)
+    }
+}
+
+impl Finding {
+    /// Whether nothing that this check says of the code would mean anything.
+    fn spoils(&self, check: &str) -> bool {
+        matches!(self.costs, Costs::Check(spoilt) if spoilt == check)
+    }
+}
+
+/// The checks in order, with the hidden tests behind the public ones.
+fn checks_of(exercise: &Exercise) -> Vec<&'static str> {
+    let mut checks = exercise.checks();
+    if exercise.hidden.is_some() {
+        let behind = checks.iter().position(|check| *check == "tests").map_or(0, |at| at + 1);
+        checks.insert(behind, HIDDEN);
+    }
+    checks
+}
+
+fn targets_of(exercise: &Exercise) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::new();
+    for check in checks_of(exercise) {
+        let target = match check {
+            "tests" => Target { name: "behaviour", flavour: Flavour::Plain, part: Part::Tests("behaviour") },
+            "trace" => Target { name: "trace", flavour: Flavour::Plain, part: Part::Tests("trace") },
+            "model" => Target { name: "model", flavour: Flavour::Model, part: Part::Model },
+            HIDDEN => Target { name: HIDDEN, flavour: Flavour::Plain, part: Part::Tests(HIDDEN) },
+            _ => Target { name: "workload", flavour: Flavour::Release, part: Part::Workload },
+        };
+        if !targets.iter().any(|other| other.part == target.part) {
+            targets.push(target);
+        }
+    }
+    targets
+}
+
+fn policy_of(exercise: &Exercise) -> Policy {
+    let needs = |need| exercise.about.needs.contains(&need);
+    let policy = Policy { proc: needs(Need::Processes), ..Policy::program([], []) };
+    if needs(Need::Loopback) { policy.with_loopback() } else { policy }
+}
+
+fn compiler_behind(sandbox: &Sandbox, call: &recipe::Call<'_>) -> Result<Command> {
+    let reads = call.reads.iter().map(|path| path.to_path_buf());
+    let policy = Policy { memory: call.limits.memory, ..Policy::program(reads, [call.writes.to_owned()]) };
+    sandbox.command(&policy, call.program)
+}
+
+/// The same submission has the same inputs wherever it is graded, and nobody can know them before it is written.
+fn seed_of(fingerprint: &str) -> u64 {
+    let mut digest = lab::workload::Digest::default();
+    digest.write(fingerprint.as_bytes());
+    // Small enough to be read and typed.
+    digest.finish() % 1_000_000
+}
+
+/// The exercises asked for, each with no points and the reason.
+fn nothing_of(only: &[&Exercise], why: &str) -> Vec<ExerciseResult> {
+    let of = |exercise: &&Exercise| exercise_result(exercise, vec![summed(refused(exercise, &checks_of(exercise), why))]);
+    only.iter().map(of).collect()
+}
+
+fn not_timed(exercise: &Exercise) -> CheckResult {
+    let mut check = refused(exercise, &["speed"], "run times were not asked for").remove(0);
+    check.verdict = Verdict::NotMeasurable;
+    check
+}
+
+/// What the screening says, as a check.
+fn screened(findings: &[Finding]) -> CheckResult {
+    let cases = findings.iter().map(|finding| {
+        let Finding { file, line, what, why, .. } = finding;
+        CaseResult::new(format!("{file}:{line}"), Verdict::Fail, Some(format!("{what}: {why}")))
+    });
+    CheckResult {
+        check: SCREENING.into(),
+        verdict: Verdict::Fail,
+        points: 0.0,
+        max_points: 0.0,
+        summary: why_not_run(findings),
+        seconds: 0.0,
+        cases: cases.collect(),
+        evidence: None,
+        more: Vec::new(),
+    }
+}
+
+fn why_not_run(findings: &[Finding]) -> String {
+    let Some(Finding { file, line, what, why, .. }) = findings.first() else { return "not run".into() };
+    let more = if findings.len() > 1 { format!(" (and {} more)", findings.len() - 1) } else { String::new() };
+    format!("not run: {what} in {file}:{line}: {why}{more}")
+}
+
+/// The checks with their sums. What is not measurable, or could not be made, counts in neither.
+fn summed(checks: Vec<CheckResult>) -> SubjectResult {
+    let counted = || checks.iter().filter(|check| matches!(check.verdict, Verdict::Pass | Verdict::Fail));
+    let points = counted().fold(0.0, |sum, check| sum + check.points);
+    let max_points = counted().fold(0.0, |sum, check| sum + check.max_points);
+    SubjectResult { subject: Subject::Submission, points, max_points, checks }
+}

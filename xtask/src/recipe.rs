@@ -1,0 +1,196 @@
+//! Compiles submissions with rustc itself: what they depend on is built once by cargo, and how cargo has the course's own code
+//! compiled is written down and repeated with other sources.
+//!
+//! Nothing of a submission but its sources is there when it is compiled: no manifest, no build script, no configuration of cargo,
+//! and no test, since the library is compiled before a test is written beside it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+pub use self::{
+    compile::{BuiltTest, Compiler, Library, TestSource, Transform, built_of},
+    mend::Broken,
+    rustc::{Call, Limits, Runner, unconfined},
+};
+use self::{
+    record::{Recorded, Unit, Workspace},
+    rustc::toolchain,
+};
+use crate::catalog::{Catalog, Exercise, Need};
+
+mod compile;
+mod mend;
+pub mod record;
+mod rustc;
+
+/// How an exercise is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flavour {
+    /// For tests on real threads.
+    Plain,
+    /// For models: with feature `model`.
+    Model,
+    /// For what is measured: optimised, with feature `workload`.
+    Release,
+}
+
+/// Every way, in the order in which they are wanted.
+pub const FLAVOURS: [Flavour; 3] = [Flavour::Plain, Flavour::Model, Flavour::Release];
+
+impl Flavour {
+    /// What cargo is told.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            Self::Model => &["--features", "model"],
+            Self::Release => &["--release", "--features", "workload", "--bins"],
+        }
+    }
+
+    /// What its folders are called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Model => "model",
+            Self::Release => "release",
+        }
+    }
+
+    /// Whether an exercise, whose folder is given, has something to be compiled so.
+    fn concerns(self, folder: &Path) -> bool {
+        match self {
+            Self::Plain => true,
+            Self::Model => folder.join("tests/model.rs").is_file(),
+            Self::Release => folder.join("workload.rs").is_file(),
+        }
+    }
+}
+
+/// How the exercises are compiled, and the libraries that this takes: a folder of links that is removed with this.
+#[derive(Debug)]
+pub struct Recipes {
+    by_name: BTreeMap<String, Recipe>,
+    #[expect(dead_code, reason = "dropping it removes the folder")]
+    kit: Kit,
+}
+
+/// How one exercise is compiled.
+#[derive(Debug)]
+pub struct Recipe {
+    /// The exercise's name.
+    pub name: String,
+    toolchain: PathBuf,
+    /// Of each flavour, where its libraries are.
+    libraries: BTreeMap<Flavour, PathBuf>,
+    units: BTreeMap<Flavour, Vec<Unit>>,
+    /// The workload's source, which is the course's own.
+    workload: Vec<u8>,
+    /// Arguments for the learner's code alone.
+    forbids: Vec<String>,
+    /// Beginnings of paths of this machine: messages do without them.
+    hidden: Vec<String>,
+}
+
+impl Recipes {
+    /// Builds what `exercises` depend on, unless it is built already, and records how they are compiled. `wrapper` is the
+    /// runner's own program.
+    ///
+    /// # Errors
+    /// If cargo cannot be run, or a dependency cannot be built.
+    pub fn record(catalog: &Catalog, exercises: &[&Exercise], wrapper: &Path) -> Result<Self> {
+        let toolchain = toolchain()?;
+        let workspace = Workspace::open(catalog)?;
+        let kit = Kit::new(&workspace.root.join("kits"))?;
+        let mut by_name = BTreeMap::new();
+        for exercise in exercises {
+            let workload = catalog.exercise_folder(exercise).join("workload.rs");
+            let workload = if workload.is_file() { crate::stage::read(&workload)? } else { Vec::new() };
+            let safe = !exercise.about.needs.contains(&Need::Unsafe);
+            let forbids = if safe { vec!["-F".to_owned(), "unsafe_code".to_owned()] } else { Vec::new() };
+            let (libraries, units) = (BTreeMap::new(), BTreeMap::new());
+            let (name, toolchain, hidden) =
+                (exercise.name.clone(), toolchain.clone(), vec![format!("{}/", catalog.root.display())]);
+            let recipe = Recipe { name, toolchain, libraries, units, workload, forbids, hidden };
+            by_name.insert(exercise.name.clone(), recipe);
+        }
+        for flavour in FLAVOURS {
+            let concerned = |exercise: &&&Exercise| flavour.concerns(&catalog.exercise_folder(exercise));
+            let concerned: Vec<&Exercise> = exercises.iter().filter(concerned).copied().collect();
+            if concerned.is_empty() {
+                continue;
+            }
+            let Recorded { units, libraries } = workspace.record(&concerned, flavour, wrapper)?;
+            let folder = kit.fill(flavour, &libraries)?;
+            for exercise in concerned {
+                let Some(recipe) = by_name.get_mut(&exercise.name) else { continue };
+                let own = units.iter().filter(|unit| unit.package() == exercise.name).cloned().collect();
+                recipe.units.insert(flavour, own);
+                recipe.libraries.insert(flavour, folder.clone());
+            }
+        }
+        Ok(Self { by_name, kit })
+    }
+
+    /// That of one exercise.
+    ///
+    /// # Errors
+    /// If it was not recorded.
+    pub fn of(&self, exercise: &Exercise) -> Result<&Recipe> {
+        self.by_name.get(&exercise.name).with_context(|| format!("how {} is compiled was not recorded", exercise.name))
+    }
+}
+
+/// A folder of links to the libraries that everything depends on, and to nothing else that cargo has built: what a compiler in a
+/// sandbox may read. It stays as it is when cargo builds them anew.
+#[derive(Debug)]
+struct Kit {
+    folder: PathBuf,
+    #[expect(dead_code, reason = "locked while the folder is in use")]
+    lock: File,
+}
+
+impl Kit {
+    /// Makes an empty one, and removes those whose owners were killed. The caller has the recording's lock.
+    fn new(all: &Path) -> Result<Self> {
+        fs::create_dir_all(all).with_context(|| format!("cannot make {}", all.display()))?;
+        for entry in fs::read_dir(all).with_context(|| format!("cannot read {}", all.display()))?.flatten() {
+            let abandoned = File::open(entry.path().join("lock")).map_or(true, |lock| lock.try_lock().is_ok());
+            if abandoned {
+                // Another user's, or on its way out: it does no harm.
+                let _removed = fs::remove_dir_all(entry.path());
+            }
+        }
+        let folder =
+            tempfile::Builder::new().prefix("kit-").tempdir_in(all).context("cannot make a folder for libraries")?.keep();
+        let lock = File::create(folder.join("lock")).context("cannot make a lock")?;
+        lock.try_lock().context("cannot lock a new file")?;
+        Ok(Self { folder, lock })
+    }
+
+    fn fill(&self, flavour: Flavour, libraries: &[PathBuf]) -> Result<PathBuf> {
+        let folder = self.folder.join(flavour.name());
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        for library in libraries {
+            let wanted = library.extension().is_some_and(|kind| ["rlib", "rmeta", "so", "dylib"].iter().any(|own| kind == *own));
+            let Some(name) = library.file_name().filter(|_| wanted) else { continue };
+            let to = folder.join(name);
+            // On another disk there are no links.
+            if fs::hard_link(library, &to).is_err() {
+                fs::copy(library, &to).with_context(|| format!("cannot write {}", to.display()))?;
+            }
+        }
+        Ok(folder)
+    }
+}
+
+impl Drop for Kit {
+    fn drop(&mut self) {
+        // What stays is removed by the next recording.
+        let _removed = fs::remove_dir_all(&self.folder);
+    }
+}
