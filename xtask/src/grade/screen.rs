@@ -64,7 +64,13 @@ pub fn screen(exercise: &Exercise, sources: &Sources) -> Vec<Finding> {
             found.macros(&file.tokens, at, makes_macros_of_arguments);
         }
         for written in &file.written {
+            if written.is_endless() {
+                found.add(written.line, "a path without an end", HIDES, Costs::All);
+            }
             found.path(written, &names);
+        }
+        if let Some(name) = &names.endless {
+            found.add(1, format!("`{name}`, a name of too many things"), HIDES, Costs::All);
         }
     }
     findings.into_iter().collect()
@@ -101,6 +107,7 @@ fn names_of(files: &[File<'_>]) -> Names {
     Names::of(files.iter().flat_map(|file| &file.tokens), &written)
 }
 
+const HIDES: &str = "nobody can tell what it leads to, and nobody writes that who does not mean to hide something";
 const SYMBOL: &str = "it gives or takes a symbol of the linker, by which code runs that nobody calls, or in another's place";
 const ASSEMBLER: &str = "assembly does what no check can see";
 const RUNTIME: &str = "it takes the place of a part of the language's own run time";
