@@ -7,7 +7,7 @@
 mod corpus;
 mod judge;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 
@@ -19,6 +19,9 @@ use crate::{
     catalog::Catalog,
     results::{Layer, Results},
 };
+
+/// What the command line of every process holds that an attack starts and does not end.
+const MARK: &str = "racecourse-attack";
 
 /// What the grader made of the whole corpus.
 #[derive(Debug, Default)]
@@ -50,10 +53,22 @@ pub fn run(
         let submission = folder.path().join(&attack.name);
         attack.lay_out(catalog, &submission)?;
         let results = grade_one(&attack, &submission).with_context(|| format!("the grader failed on {}", attack.name))?;
-        let judgement = judge(&attack, catalog, &results)?;
+        let mut judgement = judge(&attack, catalog, &results)?;
+        judgement.faults.extend(left_behind().into_iter().map(|process| format!("it has left a process behind: {process}")));
         tally.judged.push((attack, judgement));
     }
     Ok(tally)
+}
+
+/// Processes of attacks that are still there when the grader is done, by their command lines; none where the system has no `/proc`.
+pub fn left_behind() -> Vec<String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = entries.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit));
+    let lines = processes.filter_map(|process| {
+        let line = String::from_utf8_lossy(&fs::read(process.path().join("cmdline")).ok()?).replace('\0', " ");
+        Some(format!("{}: {}", process.file_name().display(), line.trim()))
+    });
+    lines.filter(|line| line.contains(MARK)).collect()
 }
 
 impl Tally {

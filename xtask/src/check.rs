@@ -762,7 +762,8 @@ impl Suite {
 impl Suite {
     /// Runs one of the tests behind walls. What counts is its proof that it has ended, and nothing that it prints beside.
     fn prove(&self, walls: &Walls, name: &str) -> Result<CaseResult> {
-        let folder = tempfile::tempdir_in(&self.scratch).with_context(|| format!("cannot write in {}", self.scratch.display()))?;
+        let folder =
+            tempfile::tempdir_in(&self.scratch).with_context(|| format!("cannot write in {}", self.scratch.display()))?;
         let evidence = folder.path().join("evidence");
         let mut file = File::options().create_new(true).read(true).write(true).open(&evidence)?;
         let mut policy = walls.policy.clone();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use xtask::{
-    attacks::{Attack, Base, judge, read_all, run},
+    attacks::{Attack, Base, judge, left_behind, read_all, run},
     catalog::{Catalog, find_root},
     grade::screen::{Costs, screen},
     results::{
@@ -267,6 +267,23 @@ fn the_whole_corpus_is_tallied_and_what_nothing_would_hold_is_not_tried() {
     assert!(open.faults().iter().any(|fault| fault.starts_with("attack exits_at_once: it has 10 points")), "{:?}", open.faults());
     let shut = run(&catalog, all, &layers(true), grade_one).unwrap();
     assert_eq!((shut.not_tried.len(), shut.judged.len()), (0, 3));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_lives_on_is_found() {
+    let mut shell = std::process::Command::new("sh");
+    let mut child = shell.args(["-c", "read line; : racecourse-attack"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    // Until it has become the shell it is still this program.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let mine = |line: &String| line.starts_with(&format!("{}:", child.id()));
+    while !left_behind().iter().any(mine) {
+        assert!(std::time::Instant::now() < deadline, "it is there, and is not found");
+        std::thread::yield_now();
+    }
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(!left_behind().iter().any(|line| line.starts_with(&format!("{}:", child.id()))));
 }
 
 #[test]

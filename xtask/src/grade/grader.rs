@@ -26,8 +26,8 @@ use crate::{
     machine::Begun,
     recipe::{self, Compiler, Flavour, Library, Recipe, Recipes, TestSource},
     results::{
-        CaseResult, CheckResult, ExerciseResult, Ignored, Layer, Limits, Remark, Results, State, Subject, SubjectResult, Submission,
-        Verdict,
+        CaseResult, CheckResult, ExerciseResult, Ignored, Layer, Limits, Remark, Results, State, Subject, SubjectResult,
+        Submission, Verdict,
     },
     sandbox::{Policy, Sandbox},
     stage::{Sources, files_below, read},
@@ -96,7 +96,8 @@ impl<'a> Grader<'a> {
         for exercise in wanted.iter().filter(|exercise| exercise.about.speed.is_some()) {
             if let Some(reference) = catalog.reference(exercise) {
                 let program = reference.workload(catalog)?;
-                let program = program.map_err(|why| anyhow::anyhow!("the course's own {} does not build:\n{why}", exercise.name))?;
+                let program =
+                    program.map_err(|why| anyhow::anyhow!("the course's own {} does not build:\n{why}", exercise.name))?;
                 opponents.insert(exercise.name.clone(), program);
             }
         }

@@ -64,7 +64,13 @@ pub fn screen(exercise: &Exercise, sources: &Sources) -> Vec<Finding> {
             found.macros(&file.tokens, at, makes_macros_of_arguments);
         }
         for written in &file.written {
+            if written.is_endless() {
+                found.add(written.line, "a path without an end", HIDES, Costs::All);
+            }
             found.path(written, &names);
+        }
+        if let Some(name) = &names.endless {
+            found.add(1, format!("`{name}`, a name of too many things"), HIDES, Costs::All);
         }
     }
     findings.into_iter().collect()
@@ -79,7 +85,7 @@ fn read<'a>(sources: &'a Sources, findings: &mut BTreeSet<Finding>) -> Vec<File<
         };
         match std::str::from_utf8(content).map(tokens_of) {
             Ok(Ok(tokens)) => files.push(File { name, written: paths_of(&tokens), tokens }),
-            Ok(Err(error)) => unread(error.span().start().line, error.to_string()),
+            Ok(Err((line, error))) => unread(line, error),
             Err(error) => {
                 let line = content[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
                 unread(line, "it is not UTF-8".into());
@@ -101,6 +107,7 @@ fn names_of(files: &[File<'_>]) -> Names {
     Names::of(files.iter().flat_map(|file| &file.tokens), &written)
 }
 
+const HIDES: &str = "nobody can tell what it leads to, and nobody writes that who does not mean to hide something";
 const SYMBOL: &str = "it gives or takes a symbol of the linker, by which code runs that nobody calls, or in another's place";
 const ASSEMBLER: &str = "assembly does what no check can see";
 const RUNTIME: &str = "it takes the place of a part of the language's own run time";
@@ -190,7 +197,8 @@ impl Found<'_> {
             self.add(line, format!("`{name}`"), why, Costs::All);
         }
         match name {
-            "extern" if next.and_then(Token::ident) != Some("crate") => {
+            // A macro that is given `extern crate std;` may take its first word alone.
+            "extern" if tokens[at].in_macro || next.and_then(Token::ident) != Some("crate") => {
                 self.add(line, "`extern`", "code and symbols of another language are no part of any exercise", Costs::All);
             }
             "static" if next.and_then(Token::ident) == Some("mut") && self.has("model") => {
@@ -252,8 +260,10 @@ impl Found<'_> {
         let is = |at: usize, character| tokens.get(at).is_some_and(|token| token.is(character));
         let called = is(at + 1, '!') && !is(at + 2, '=');
         // By its name alone a macro can call it, if it calls what it is given. Not `env::args` nor `self.env`.
+        // These name nothing else.
+        let alone = tokens[at].in_macro && ["include_str", "include_bytes", "option_env"].contains(&name);
         let handed_over = by_name && tokens[at].in_macro && !is(at + 1, ':') && !(at > 0 && (is(at - 1, '.') || is(at - 1, ':')));
-        if called || handed_over {
+        if called || alone || handed_over {
             self.add(tokens[at].line, format!("`{name}!`"), why, Costs::All);
         }
     }
@@ -304,6 +314,8 @@ fn banned(target: &[String], glob: bool, has_model: bool) -> Option<(&'static st
         ["lab", "par", "measure" | "record" | "record_moments" | "tick", ..] => {
             Some(("what an instrument counts is not for the code that it counts", Costs::Check("span")))
         }
+        // `asm!` is one of them, and would not be seen to be imported.
+        ["std", "arch"] if glob => Some((ASSEMBLER, Costs::All)),
         ["std", rest @ ..] if has_model && is_unseen(rest, glob) => Some((UNSEEN, Costs::Check("model"))),
         _ => None,
     }

@@ -95,7 +95,8 @@ impl BuiltTest {
 
 /// What was not built, as the rest of the runner knows it.
 pub fn built_of(why: &NotBuilt) -> Built {
-    let (said, cargo_said) = if why.verdict == Verdict::Fail { (why.words.clone(), String::new()) } else { (String::new(), why.words.clone()) };
+    let (said, cargo_said) =
+        if why.verdict == Verdict::Fail { (why.words.clone(), String::new()) } else { (String::new(), why.words.clone()) };
     Built { said, cargo_said, ..Built::default() }
 }
 

@@ -10,6 +10,11 @@ use super::tokens::{Kind, Token};
 /// Crates whose insides are of interest. What is in `core` and `alloc` is in `std`, too.
 const ROOTS: [(&str, &str); 4] = [("std", "std"), ("core", "std"), ("alloc", "std"), ("lab", "lab")];
 
+/// Longer paths, and more things of one name, nobody writes. Whoever hides something behind them is told so, and a grader that
+/// followed them would have no end.
+const LONGEST: usize = 12;
+const MOST: usize = 8;
+
 /// A path as it is written, or what a `use` binds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -17,7 +22,20 @@ pub struct Written {
     pub line: usize,
     /// The name that a `use` gives it; `*` for all that is in it. `None` where it is used.
     pub bound: Option<String>,
-    pub in_macro: bool,
+}
+
+impl Written {
+    /// Whether it is too long to be followed.
+    pub fn is_endless(&self) -> bool {
+        self.segments.len() > LONGEST
+    }
+}
+
+/// One more name at the end of a path; of one that is too long already, nothing more is kept.
+fn extend(segments: &mut Vec<String>, name: String) {
+    if segments.len() <= LONGEST {
+        segments.push(name);
+    }
 }
 
 /// All paths of `tokens`, and all that its `use` items and `extern crate` bind.
@@ -57,11 +75,10 @@ fn path(tokens: &[Token], start: usize, all: &mut Vec<Written>) -> usize {
         // `std::sync::$name` of a macro may be anything of `std::sync`.
         let left_open = tokens.get(at + 2).is_some_and(|token| token.is('$'));
         let Some(name) = tokens.get(at + 2 + usize::from(left_open)).and_then(Token::ident) else { break };
-        segments.push(if left_open { format!("${name}") } else { name.to_owned() });
+        extend(&mut segments, if left_open { format!("${name}") } else { name.to_owned() });
         at += 3 + usize::from(left_open);
     }
-    let Token { line, in_macro, .. } = tokens[start];
-    all.push(Written { segments, line, bound: None, in_macro });
+    all.push(Written { segments, line: tokens[start].line, bound: None });
     at
 }
 
@@ -73,11 +90,11 @@ fn use_tree(tokens: &[Token], mut at: usize, prefix: &[String], all: &mut Vec<Wr
             at += 2;
         }
         let Some(token) = tokens.get(at) else { return at };
-        let Token { line, in_macro, .. } = *token;
+        let line = token.line;
         match &token.kind {
             Kind::Ident(name) => {
                 if name != "self" || segments.is_empty() {
-                    segments.push(name.clone());
+                    extend(&mut segments, name.clone());
                 }
                 at += 1;
                 if is_colons(tokens, at) {
@@ -88,17 +105,17 @@ fn use_tree(tokens: &[Token], mut at: usize, prefix: &[String], all: &mut Vec<Wr
                     bound = tokens.get(at + 1).and_then(Token::ident).unwrap_or("_").to_owned();
                     at += 2;
                 }
-                all.push(Written { segments, line, bound: Some(bound), in_macro });
+                all.push(Written { segments, line, bound: Some(bound) });
                 return at;
             }
             Kind::Punct('*') => {
-                all.push(Written { segments, line, bound: Some("*".to_owned()), in_macro });
+                all.push(Written { segments, line, bound: Some("*".to_owned()) });
                 return at + 1;
             }
             // `$name::..` in the body of a macro.
             Kind::Punct('$') => {
                 let name = tokens.get(at + 1).and_then(Token::ident).unwrap_or_default();
-                segments.push(if name == "crate" { name.to_owned() } else { format!("${name}") });
+                extend(&mut segments, if name == "crate" { name.to_owned() } else { format!("${name}") });
                 at += 2;
             }
             Kind::Open('{') => return use_list(tokens, at + 1, &segments, all),
@@ -129,6 +146,8 @@ pub struct Names {
     bound: BTreeMap<String, BTreeSet<Vec<String>>>,
     /// Modules of the submission's own.
     modules: BTreeSet<String>,
+    /// A name that stands for more things than are followed.
+    pub endless: Option<String>,
 }
 
 impl Names {
@@ -136,7 +155,7 @@ impl Names {
     pub fn of<'a>(tokens: impl IntoIterator<Item = &'a Token>, written: &[&Written]) -> Self {
         let tokens: Vec<&Token> = tokens.into_iter().collect();
         let modules = tokens.windows(2).filter(|pair| pair[0].ident() == Some("mod")).filter_map(|pair| pair[1].ident());
-        let mut names = Self { modules: modules.map(str::to_owned).collect(), bound: BTreeMap::new() };
+        let mut names = Self { modules: modules.map(str::to_owned).collect(), ..Self::default() };
         // A rename of a rename needs one more round.
         while names.learn(written) {}
         names
@@ -156,8 +175,14 @@ impl Names {
                 };
                 for (name, target) in new {
                     // A path that leads back to itself would grow for ever.
-                    if target.len() < 8 && !ROOTS.iter().any(|(root, _)| *root == name) {
-                        news |= self.bound.entry(name).or_default().insert(target);
+                    if target.len() >= 8 || ROOTS.iter().any(|(root, _)| *root == name) {
+                        continue;
+                    }
+                    let targets = self.bound.entry(name.clone()).or_default();
+                    if targets.len() < MOST {
+                        news |= targets.insert(target);
+                    } else if !targets.contains(&target) {
+                        self.endless = Some(name);
                     }
                 }
             }
@@ -223,6 +248,17 @@ mod tests {
                 .all(|path| path.starts_with("lab"))
         );
         assert!(led_to("fn f(a: A) { a.std; 0..b; use_(sync) }").is_empty());
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_followed_to_it() {
+        let many: String = (0..200).map(|number| format!("use a::x{number} as a;\n")).collect();
+        let long = format!("use std as a;\n{many}fn f() {{ crate{} }}", "::a".repeat(10_000));
+        let tokens = tokens_of(&long).unwrap();
+        let written = paths_of(&tokens);
+        assert_eq!(written.iter().filter(|one| one.is_endless()).count(), 1);
+        let names = Names::of(&tokens, &written.iter().collect::<Vec<_>>());
+        assert_eq!(names.endless.as_deref(), Some("a"));
     }
 
     #[test]

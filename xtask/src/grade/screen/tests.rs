@@ -50,6 +50,8 @@ fn the_linkers_doors_are_closed() {
             "use core::arch::asm as plus; fn a() { plus!(\"\") }",
             "core::arch::global_asm!(\"\");",
             "#[link(name = \"evil\")] mod a {}",
+            "macro_rules! m { ($a:tt $($b:tt)*) => { unsafe $a \"C\" { fn _exit(code: i32); } } } m!(extern crate std;);",
+            "use core::arch::*; macro_rules! m { ($b:tt $a:ident) => { $a $b (\"\") } } fn a() { m!(! asm) }",
         ],
     );
 }
@@ -83,6 +85,7 @@ fn nothing_of_the_machine_is_read_while_it_compiles() {
             "use std::env as e; const A: &str = e!(\"HOME\");",
             "macro_rules! call { ($m:ident) => { $m!(\"x\") } } const A: &str = call!(env);",
             "macro_rules! m { () => { include!(\"x\") } }",
+            "macro_rules! m { ($b:tt $a:ident) => { $a $b (\"x\") } } const A: &str = m!(! include_str);",
             "const A: Option<&str> = option_env!(\"HOME\");",
         ],
     );

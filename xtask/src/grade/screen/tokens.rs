@@ -44,17 +44,24 @@ impl Token {
 /// The tokens of `text`, in order.
 ///
 /// # Errors
-/// If it is no Rust: a bracket is not closed, a character belongs to nothing.
-pub fn tokens_of(text: &str) -> Result<Vec<Token>, LexError> {
+/// If it is no Rust: a bracket is not closed, a character belongs to nothing. Says the line and what it is.
+pub fn tokens_of(text: &str) -> Result<Vec<Token>, (usize, String)> {
     // What rustc leaves out of a file's beginning, too.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let stream: TokenStream = text.parse()?;
+    // rustc skips such a line, and here it could begin a comment: `#!/*`.
+    if text.strip_prefix("#!").is_some_and(|rest| !rest.trim_start().starts_with('[')) {
+        return Err((1, "it begins with the name of an interpreter".into()));
+    }
+    let stream: TokenStream = text.parse().map_err(|error: LexError| (error.span().start().line, error.to_string()))?;
     let mut tokens = Vec::new();
-    flatten(stream, false, &mut tokens);
+    flatten(stream, 0, false, &mut tokens)?;
     Ok(tokens)
 }
 
-fn flatten(stream: TokenStream, in_macro: bool, tokens: &mut Vec<Token>) {
+/// Brackets within brackets: more than anybody writes, and fewer than a stack holds.
+const DEEPEST: usize = 200;
+
+fn flatten(stream: TokenStream, depth: usize, in_macro: bool, tokens: &mut Vec<Token>) -> Result<(), (usize, String)> {
     let trees: Vec<TokenTree> = stream.into_iter().collect();
     let mut at = 0;
     while at < trees.len() {
@@ -73,12 +80,16 @@ fn flatten(stream: TokenStream, in_macro: bool, tokens: &mut Vec<Token>) {
             TokenTree::Group(group) => {
                 let (open, close) = brackets(group);
                 add(Kind::Open(open), group.span_open());
-                flatten(group.stream(), in_macro || is_of_macro(&trees, at), tokens);
+                if depth == DEEPEST {
+                    return Err((group.span_open().start().line, format!("more than {DEEPEST} brackets are open at once")));
+                }
+                flatten(group.stream(), depth + 1, in_macro || is_of_macro(&trees, at), tokens)?;
                 tokens.push(Token { kind: Kind::Close(close), line: group.span_close().start().line, in_macro });
             }
         }
         at += 1;
     }
+    Ok(())
 }
 
 fn brackets(group: &Group) -> (char, char) {
@@ -170,6 +181,20 @@ mod tests {
         assert!(words("struct S { #[cfg(test)] a: u8, b: [u8; evil!()] }").contains(&"evil".to_owned()));
         assert!(words("#[cfg(not(test))] mod tests { evil!() }").contains(&"evil".to_owned()));
         assert!(words("#[cfg(test)] const A: u8 = { 1 }; fn a() { evil!() }").contains(&"evil".to_owned()));
+    }
+
+    #[test]
+    fn no_line_is_skipped_that_rustc_reads() {
+        assert!(tokens_of("#!/*\nfn evil() {}\n// */\n").is_err());
+        assert!(tokens_of("#!/*x*/[feature(x)]\n").is_err());
+        assert_eq!(words("#![warn(x)]\nfn a() {}"), ["warn", "x", "fn", "a"]);
+    }
+
+    #[test]
+    fn no_depth_is_too_much_for_the_grader() {
+        let (line, what) = tokens_of(&format!("fn a() {{\n{}{}}}", "(".repeat(100_000), ")".repeat(100_000))).unwrap_err();
+        assert!(line == 2 && what.contains("brackets"), "{line}: {what}");
+        assert!(tokens_of(&format!("{}{}", "(".repeat(150), ")".repeat(150))).is_ok());
     }
 
     #[test]
