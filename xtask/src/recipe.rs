@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 pub use self::{
     compile::{BuiltTest, Compiler, Library, TestSource, Transform, built_of},
     mend::Broken,
-    rustc::{Call, Limits, Runner, unconfined},
+    rustc::{Call, Limits, Ready, Runner, unconfined},
 };
 use self::{
     record::{Recorded, Unit, Workspace},

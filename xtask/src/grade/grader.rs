@@ -5,7 +5,6 @@ use std::{
     hash::Hasher,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 
@@ -209,6 +208,8 @@ impl<'a> Grader<'a> {
         let scratch = self.catalog.scratch().join("submissions");
         std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         let work = tempfile::tempdir_in(&scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
+        // Another user's program has to get through to its own folder.
+        std::fs::set_permissions(work.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let busy = self.quiet.busy()?;
         let package = self.build(exercise, sources, work.path())?;
         let candidate = Candidate { exercise, subject: Subject::Submission, package };
@@ -407,15 +408,16 @@ fn targets_of(exercise: &Exercise) -> Vec<Target> {
 }
 
 fn policy_of(exercise: &Exercise) -> Policy {
-    let needs = |need| exercise.about.needs.contains(&need);
-    let policy = Policy { proc: needs(Need::Processes), ..Policy::program([], []) };
-    if needs(Need::Loopback) { policy.with_loopback() } else { policy }
+    let policy = Policy::program([], []);
+    if exercise.about.needs.contains(&Need::Loopback) { policy.with_loopback() } else { policy }
 }
 
-fn compiler_behind(sandbox: &Sandbox, call: &recipe::Call<'_>) -> Result<Command> {
+fn compiler_behind(sandbox: &Sandbox, call: &recipe::Call<'_>) -> Result<recipe::Ready> {
     let reads = call.reads.iter().map(|path| path.to_path_buf());
-    let policy = Policy { memory: call.limits.memory, ..Policy::program(reads, [call.writes.to_owned()]) };
-    sandbox.command(&policy, call.program)
+    // Above the compiler's own limit, which tells whoever reaches it by a word, and not by being killed.
+    let memory = call.limits.memory + (2 << 30);
+    let policy = Policy { memory, ..Policy::program(reads, [call.writes.to_owned()]) };
+    Ok(recipe::Ready::Within(sandbox.prepare(&policy, call.program)?))
 }
 
 /// What the submission says of the state of the course that it was made for, where that is not this one.

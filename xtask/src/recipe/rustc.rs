@@ -17,6 +17,7 @@ use crate::{
     check::NotBuilt,
     process::{Group, bare_command},
     results::Verdict,
+    sandbox::{Excess, Prepared},
 };
 
 /// More words than these are a flood, in bytes.
@@ -59,14 +60,39 @@ pub struct Call<'a> {
 }
 
 /// Makes the command for a call; arguments, folder and variables are added by the caller.
-pub type Runner<'a> = &'a (dyn Fn(&Call<'_>) -> Result<Command> + Sync);
+pub type Runner<'a> = &'a (dyn Fn(&Call<'_>) -> Result<Ready> + Sync);
+
+/// A compiler, ready to be told what to compile.
+#[derive(Debug)]
+pub enum Ready {
+    /// With nothing around it.
+    Bare(Command),
+    /// Behind walls.
+    Within(Prepared),
+}
+
+impl Ready {
+    /// To tell it the rest.
+    pub fn command(&mut self) -> &mut Command {
+        match self {
+            Self::Bare(command) | Self::Within(Prepared { command, .. }) => command,
+        }
+    }
+
+    fn start(self) -> Result<Group> {
+        match self {
+            Self::Bare(mut command) => Group::spawn(&mut command),
+            Self::Within(prepared) => Group::spawn_within(prepared),
+        }
+    }
+}
 
 /// The runner of no sandbox: the environment is cleared, and the limits are set on the process itself.
 ///
 /// # Errors
 /// Never.
-pub fn unconfined(call: &Call<'_>) -> Result<Command> {
-    Ok(bare_command(call.program))
+pub fn unconfined(call: &Call<'_>) -> Result<Ready> {
+    Ok(Ready::Bare(bare_command(call.program)))
 }
 
 /// Where in a file something stands.
@@ -263,19 +289,26 @@ pub fn call(runner: Runner<'_>, call: &Call<'_>, line: &Line<'_>) -> Result<Said
     let started = Instant::now();
     let temporary = call.writes.join("temporary");
     fs::create_dir_all(&temporary).with_context(|| format!("cannot make {}", temporary.display()))?;
-    let mut command = runner(call)?;
+    let mut ready = runner(call)?;
+    let command = ready.command();
     command.args(line.arguments).current_dir(line.folder).envs(line.environment.iter().map(|(name, value)| (name, value)));
     command.env("TMPDIR", &temporary);
     // A file has no reader that could be kept waiting, and nobody but this process has its name.
     let words = tempfile::tempfile().context("cannot make a file for what rustc says")?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(words.try_clone().context("cannot open a file twice")?);
-    let mut group = Group::spawn(&mut command)?;
+    let mut group = ready.start()?;
     limit(group.id(), &call.limits);
     let (status, flooded) = wait(&mut group, &words, started + call.limits.wall)?;
+    let excess = group.excess();
     drop(group);
     remove_folder(&temporary)?;
     let (diagnostics, rest) = read(words, line.hidden)?;
-    let stopped = if flooded { Some(Stopped::Flooded) } else { why(status, &diagnostics, &rest) };
+    let stopped = match excess {
+        Some(Excess::Memory) => Some(Stopped::Memory),
+        Some(Excess::Disk) => Some(Stopped::Flooded),
+        None if flooded => Some(Stopped::Flooded),
+        None => why(status, &diagnostics, &rest),
+    };
     Ok(Said { diagnostics, stopped, rest, seconds: started.elapsed().as_secs_f64() })
 }
 
