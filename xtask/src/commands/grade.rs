@@ -151,7 +151,9 @@ fn ours(catalog: &Catalog, submission: &Path) -> Result<()> {
     let root = catalog.root.canonicalize().context("the course has a folder")?;
     if root.starts_with(&submission) {
         let shown = submission.display();
-        return Err(Usage(format!("{shown} holds the course that grades; go to the folder of your own course and try again")).into());
+        return Err(
+            Usage(format!("{shown} holds the course that grades; go to the folder of your own course and try again")).into()
+        );
     }
     Ok(())
 }
@@ -225,7 +227,10 @@ fn explain(grader: &Grader<'_>, options: &Options) {
         ("machine", format!("{}, {} cores", machine.platform, machine.cores)),
         ("course", grader.course_commit()),
         ("seed", seed),
-        ("compiling", format!("{} s on the processors a call, nothing but the toolchain and the libraries", limits.build_seconds)),
+        (
+            "compiling",
+            format!("{} s on the processors a call, nothing but the toolchain and the libraries", limits.build_seconds),
+        ),
         ("memory", format!("{} for a program", mebibytes(limits.memory))),
         ("processes", format!("{} and threads at a time", limits.processes)),
         ("files", format!("{} each", mebibytes(limits.file_size))),
