@@ -45,6 +45,7 @@ pub mod recipe;
 pub mod results;
 pub mod sandbox;
 pub mod scaling;
+pub mod scratch;
 pub mod screen;
 pub mod stage;
 #[cfg(feature = "author")]

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -21,7 +21,10 @@ use self::{
     record::{Recorded, Unit, Workspace},
     rustc::toolchain,
 };
-use crate::catalog::{Catalog, Exercise, Need};
+use crate::{
+    catalog::{Catalog, Exercise, Need},
+    scratch::Scratch,
+};
 
 mod compile;
 mod mend;
@@ -161,31 +164,17 @@ fn hidden(catalog: &Catalog) -> Vec<String> {
 /// sandbox may read. It stays as it is when cargo builds them anew.
 #[derive(Debug)]
 struct Kit {
-    folder: PathBuf,
-    #[expect(dead_code, reason = "locked while the folder is in use")]
-    lock: File,
+    scratch: Scratch,
 }
 
 impl Kit {
-    /// Makes an empty one, and removes those whose owners were killed. The caller has the recording's lock.
+    /// Makes an empty one.
     fn new(all: &Path) -> Result<Self> {
-        fs::create_dir_all(all).with_context(|| format!("cannot make {}", all.display()))?;
-        for entry in fs::read_dir(all).with_context(|| format!("cannot read {}", all.display()))?.flatten() {
-            let abandoned = File::open(entry.path().join("lock")).map_or(true, |lock| lock.try_lock().is_ok());
-            if abandoned {
-                // Another user's, or on its way out: it does no harm.
-                let _removed = fs::remove_dir_all(entry.path());
-            }
-        }
-        let folder =
-            tempfile::Builder::new().prefix("kit-").tempdir_in(all).context("cannot make a folder for libraries")?.keep();
-        let lock = File::create(folder.join("lock")).context("cannot make a lock")?;
-        lock.try_lock().context("cannot lock a new file")?;
-        Ok(Self { folder, lock })
+        Ok(Self { scratch: Scratch::new(all)? })
     }
 
     fn fill(&self, flavour: Flavour, libraries: &[PathBuf]) -> Result<PathBuf> {
-        let folder = self.folder.join(flavour.name());
+        let folder = self.scratch.path().join(flavour.name());
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         for library in libraries {
             let wanted = library.extension().is_some_and(|kind| ["rlib", "rmeta", "so", "dylib"].iter().any(|own| kind == *own));
@@ -197,12 +186,5 @@ impl Kit {
             }
         }
         Ok(folder)
-    }
-}
-
-impl Drop for Kit {
-    fn drop(&mut self) {
-        // What stays is removed by the next recording.
-        let _removed = fs::remove_dir_all(&self.folder);
     }
 }

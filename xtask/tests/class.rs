@@ -12,13 +12,15 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::symlink},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use pretended::{Pretended, class, code, put};
+use pretended::{Pretended, class, put};
 use svg::{assert_texts_have_room, assert_well_formed};
 use xtask::{
+    catalog::{Catalog, find_root},
     chart::{
         Layout,
         class::{Distribution, draw},
@@ -37,6 +39,12 @@ use xtask::{
     },
     results::{State, Verdict},
 };
+
+/// The course itself.
+fn course() -> &'static Catalog {
+    static COURSE: OnceLock<Catalog> = OnceLock::new();
+    COURSE.get_or_init(|| Catalog::read(&find_root().unwrap()).unwrap())
+}
 
 /// A place for a class.
 struct Place {
@@ -66,7 +74,7 @@ impl Place {
         let (submissions, out) = (self.submissions(), self.path(out));
         let shard = shard.map(|shard| shard.parse().unwrap());
         let options =
-            Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, course: None, again: "again" };
+            Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, catalog: course(), again: "again" };
         batch(grader, &options).unwrap()
     }
 
@@ -253,8 +261,15 @@ fn results_are_never_among_the_submissions() {
     put(&place.submissions(), "ada", "fine", "");
     for out in ["submissions", "submissions/out", "submissions/a/b"] {
         let (submissions, out) = (place.submissions(), place.path(out));
-        let options =
-            Options { submissions: &submissions, out: &out, jobs: 1, shard: None, overrides: None, course: None, again: "again" };
+        let options = Options {
+            submissions: &submissions,
+            out: &out,
+            jobs: 1,
+            shard: None,
+            overrides: None,
+            catalog: course(),
+            again: "again",
+        };
         let error = batch(&Pretended::new(&place.path("log")), &options).unwrap_err().to_string();
         assert!(error.contains("is within the submissions"), "{error}");
     }
@@ -300,7 +315,7 @@ fn worker() {
     let grader = Pretended { log: variable("CLASS_LOG").map(PathBuf::from), course: "course 1".into() };
     xtask::process::end_children_on_signals().unwrap();
     let options =
-        Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, course: None, again: "the same" };
+        Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, catalog: course(), again: "the same" };
     batch(&grader, &options).unwrap();
 }
 
@@ -549,10 +564,10 @@ fn the_same_source_is_found_whatever_it_calls_its_names() {
     assert_eq!((same[0].students.clone(), same[0].to_the_byte), (vec!["s06".to_owned(), "s07".to_owned()], false));
     // What is still the starter's is everybody's.
     let submission = place.path("submissions/s06");
-    let taken = [pretended::FILE.to_owned()];
-    assert_eq!(alike::of(&submission, &taken, None).len(), 1);
-    put(&place.path("."), "course", "starter", &code("given", 6));
-    assert_eq!(alike::of(&submission, &taken, Some(&place.path("course"))).len(), 0);
+    let results = Store::new(&place.path("out")).read("s06").unwrap().results;
+    assert_eq!(alike::of(course(), &submission, &results).len(), 1);
+    fs::copy(course().root.join(pretended::FILE), submission.join(pretended::FILE)).unwrap();
+    assert_eq!(alike::of(course(), &submission, &results).len(), 0);
 }
 
 #[test]
@@ -643,22 +658,21 @@ fn what_was_not_handed_in_has_no_points_and_what_was_not_measurable_has_none_to_
 fn an_export_for_jplag_has_what_was_graded_and_the_starter() {
     let place = Place::new();
     graded(&place);
-    put(&place.path("."), "course", "starter", "fn given() {}");
-    let export = || jplag::export(&place.path("out"), &place.submissions(), &place.path("course"), &place.path("jplag"));
+    let export = || jplag::export(&place.path("out"), &place.submissions(), course(), &place.path("jplag"));
     assert_eq!(export().unwrap(), 37);
     let file = |folder: &str| place.path("jplag").join(folder).join(pretended::FILE);
     assert_eq!(
         fs::read(file("submissions/s06")).unwrap(),
         fs::read(place.path("submissions/s06").join(pretended::FILE)).unwrap()
     );
-    assert!(fs::read_to_string(file("base")).unwrap().contains("fn given"));
+    assert_eq!(fs::read(file("base")).unwrap(), fs::read(course().root.join(pretended::FILE)).unwrap());
     assert!(!place.path("jplag/submissions/broken").exists(), "what was rejected is not compared");
     assert!(place.read("jplag/README.md").contains("-l rust -bc base"));
     fs::remove_dir_all(place.submissions().join("s06")).unwrap();
     assert_eq!(export().unwrap(), 36, "a second time there is nothing left of the first");
     assert!(!place.path("jplag/submissions/s06").exists());
 
-    let wrong = jplag::export(&place.path("out"), &place.submissions(), &place.path("course"), place.folder.path());
+    let wrong = jplag::export(&place.path("out"), &place.submissions(), course(), place.folder.path());
     assert!(wrong.unwrap_err().to_string().contains("holds other files"));
     assert!(place.submissions().join("s07").exists(), "nobody's files are taken away");
 }

@@ -25,6 +25,7 @@ use super::{
     written,
 };
 use crate::{
+    catalog::Catalog,
     machine, process,
     results::{Machine, Results, State},
     screen,
@@ -46,8 +47,8 @@ pub struct Options<'a> {
     pub shard: Option<Shard>,
     /// Points that are given by hand.
     pub overrides: Option<&'a Path>,
-    /// The course's folder: what is still the starter's is not told as the same source twice.
-    pub course: Option<&'a Path>,
+    /// The course: by it a submission's files are found, and what is still the starter's is not told as the same source twice.
+    pub catalog: &'a Catalog,
     /// The command that goes on after an interruption, for the user.
     pub again: &'a str,
 }
@@ -295,8 +296,7 @@ impl<'a> Run<'a> {
             },
             Err(panic) => not_graded(id, format!("the grader's own fault: {:#}", told(&*panic)), &self.machine),
         };
-        let taken = results.submission.as_ref().map_or(Vec::new(), |submission| submission.taken.clone());
-        let found = catch_unwind(AssertUnwindSafe(|| alike::of(folder, &taken, self.options.course)));
+        let found = catch_unwind(AssertUnwindSafe(|| alike::of(self.options.catalog, folder, &results)));
         Stored { alike: found.unwrap_or_default(), ..self.stored(id, results, key) }
     }
 

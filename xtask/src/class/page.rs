@@ -160,12 +160,17 @@ fn provenance(class: &Class) -> Vec<(&'static str, Vec<String>)> {
         let active = submission.sandbox.iter().filter(|layer| layer.active).map(|layer| layer.name.as_str());
         active.collect::<Vec<_>>().join(", ")
     });
+    let graded = results().filter(|results| results.submission.as_ref().is_some_and(|submission| !submission.taken.is_empty()));
+    let mut seeds = distinct(graded.map(|results| results.seed.to_string()).collect());
+    if seeds.len() > 1 {
+        seeds = vec!["each submission\u{2019}s own, from its files".into()];
+    }
     let seconds: f64 = results().map(|results| results.seconds).sum();
     vec![
         ("Course", distinct(results().filter_map(|results| results.commit.clone()).collect())),
         ("Toolchain", distinct(results().map(|results| results.machine.rustc.clone()).collect())),
         ("Processor", distinct(results().filter_map(|results| results.machine.processor.clone()).collect())),
-        ("Seed", distinct(results().map(|results| results.seed.to_string()).collect())),
+        ("Seed", seeds),
         ("Sandbox", distinct(walls.collect())),
         ("Took, added up", vec![number::duration(seconds)]),
     ]
@@ -322,19 +327,20 @@ fn link(student: &Student) -> String {
 }
 
 fn not_graded(class: &Class) -> String {
-    let rows: Vec<Vec<Cell>> = class
-        .students
-        .iter()
-        .filter_map(|student| {
-            let (verdict, word, why) = match student.stored.state() {
-                State::Graded => return None,
-                State::Rejected(why) => (Verdict::Fail, "rejected", why),
-                State::Error(why) => (Verdict::Error, "not graded", why),
-            };
-            Some(vec![Cell::text(link(student)), Cell::text(badge(verdict, word)), Cell::text(escape(&short(&why)))])
-        })
-        .collect();
-    let head = ["student", "what", "why"].map(str::to_owned);
+    let row = |student: &Student, badge: String, what: String, why: &str| {
+        vec![Cell::text(link(student)), Cell::text(badge), Cell::text(what), Cell::text(escape(&short(why)))]
+    };
+    let rejected = || badge(Verdict::Fail, "rejected");
+    let of = |student: &Student| match student.stored.state() {
+        State::Rejected(why) => vec![row(student, rejected(), "everything".into(), &why)],
+        State::Error(why) => vec![row(student, badge(Verdict::Error, "not graded"), "everything".into(), &why)],
+        State::Graded => {
+            let marks = student.marks.iter().filter(|mark| mark.standing == Standing::Rejected);
+            marks.map(|mark| row(student, rejected(), escape(&chart::words(&mark.exercise)), &mark.why)).collect()
+        }
+    };
+    let rows: Vec<Vec<Cell>> = class.students.iter().flat_map(of).collect();
+    let head = ["student", "what", "of it", "why"].map(str::to_owned);
     if rows.is_empty() { String::new() } else { table("checks", &head, &rows) }
 }
 

@@ -107,7 +107,7 @@ pub fn grade(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCod
             return Ok(code(true));
         }
         Some(Command::Jplag { out, batch, into }) => {
-            let count = jplag::export(out, batch, &catalog.root, into)?;
+            let count = jplag::export(out, batch, catalog, into)?;
             say(format!("{count} submissions are laid out in {}; its README.md says how to compare them", into.display()));
             return Ok(code(true));
         }
@@ -178,7 +178,7 @@ fn class(catalog: &Catalog, grader: &Grader<'_>, submissions: &Path, options: &O
             jobs: options.jobs,
             shard: options.shard,
             overrides: options.overrides.as_deref(),
-            course: Some(&catalog.root),
+            catalog,
             again: &format!("cargo xtask {}", again.join(" ")),
         },
     )?;

@@ -29,11 +29,12 @@ use crate::{
         Submission, Verdict,
     },
     sandbox::{Policy, Sandbox},
+    scratch::Scratch,
     stage::{Sources, files_below, read},
 };
 
 /// The check of what was handed in before anything is built: worth nothing by itself, and it may cost everything.
-const SCREENING: &str = "screening";
+pub const SCREENING: &str = "screening";
 
 /// Grades submissions, as many at a time as are given to it.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Grader<'a> {
     /// The workloads of the course's own solutions, by exercise.
     opponents: BTreeMap<String, PathBuf>,
     quiet: Quiet,
+    /// Where submissions are compiled and run.
+    scratch: Scratch,
     /// The runner's own program, which puts others behind walls.
     trampoline: PathBuf,
     layers: Vec<Layer>,
@@ -102,7 +105,8 @@ impl<'a> Grader<'a> {
         }
         let layers = Sandbox::detect(trampoline).layers();
         let quiet = Quiet::of(&catalog.scratch())?;
-        Ok(Self { catalog, only, recipes, opponents, quiet, trampoline: trampoline.to_owned(), layers, options })
+        let scratch = Scratch::new(&catalog.scratch().join("submissions"))?;
+        Ok(Self { catalog, only, recipes, opponents, quiet, scratch, trampoline: trampoline.to_owned(), layers, options })
     }
 
     /// What keeps a submission's code from the rest of this machine.
@@ -205,9 +209,8 @@ impl<'a> Grader<'a> {
             checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
             return Ok(summed(checks));
         }
-        let scratch = self.catalog.scratch().join("submissions");
-        std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-        let work = tempfile::tempdir_in(&scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
+        let scratch = self.scratch.path();
+        let work = tempfile::tempdir_in(scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
         // Another user's program has to get through to its own folder.
         std::fs::set_permissions(work.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let busy = self.quiet.busy()?;

@@ -1,7 +1,7 @@
 //! What one run needs beside its command: a private folder and a cgroup, which are removed after it.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::Read,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, lchown},
@@ -20,6 +20,9 @@ use super::{
     cgroup::{Cgroup, Controllers},
 };
 
+/// How the names of private folders begin, and of nothing else.
+const PRIVATE: &str = ".racecourse-private-";
+
 /// Folders with more files than this are not counted on.
 const MOST_FILES: usize = 100_000;
 
@@ -37,7 +40,7 @@ pub struct Prepared {
 pub struct Place {
     cgroup: Option<Cgroup>,
     /// Where it is not in memory.
-    folder: Option<TempDir>,
+    folder: Option<Private>,
     token: String,
     /// Bytes of memory that all processes may have, where no cgroup sees to that.
     memory: Option<u64>,
@@ -52,8 +55,7 @@ impl Place {
     /// # Errors
     /// If the system refuses.
     pub(super) fn new(controllers: Option<&Controllers>, policy: &Policy, private: bool, user: Option<u32>) -> Result<Self> {
-        let folder = private.then(|| tempfile::Builder::new().prefix("racecourse-").tempdir()).transpose();
-        let folder = folder.context("cannot make a private folder for a program")?;
+        let folder = private.then(|| Private::new(&std::env::temp_dir())).transpose()?;
         if let (Some(folder), Some(user)) = (&folder, user) {
             give(folder.path(), user)?;
         }
@@ -73,7 +75,7 @@ impl Place {
 
     /// The private folder, where it is not in memory.
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(TempDir::path)
+        self.folder.as_ref().map(Private::path)
     }
 
     pub(super) fn cgroup_files(&self) -> Vec<PathBuf> {
@@ -99,6 +101,50 @@ impl Place {
     /// What is to be looked at while the program runs.
     pub fn watched(&self) -> Watched {
         Watched { memory: self.memory, disk: self.disk, before: sizes(&self.written), written: self.written.clone() }
+    }
+}
+
+/// A folder beside those of all other programs, which is locked while it is in use: the kernel takes the lock off even where
+/// the runner is killed.
+#[derive(Debug)]
+struct Private {
+    folder: TempDir,
+    #[expect(dead_code, reason = "closing it is what unlocks it")]
+    lock: File,
+}
+
+impl Private {
+    fn new(all: &Path) -> Result<Self> {
+        const WHAT: &str = "cannot make a private folder for a program";
+        loop {
+            let folder = tempfile::Builder::new().prefix(PRIVATE).tempdir_in(all).context(WHAT)?;
+            let lock = File::open(folder.path()).context(WHAT)?;
+            // Until now somebody may have taken it for one that was left.
+            if lock.try_lock().is_ok() && folder.path().exists() {
+                return Ok(Self { folder, lock });
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Removes the private folders in `all` of runners that were killed.
+pub(super) fn sweep(all: &Path, is_ours: impl Fn(u32) -> bool) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let named = name.to_str().is_some_and(|name| name.starts_with(PRIVATE));
+        if !named || !fs::symlink_metadata(entry.path()).is_ok_and(|about| about.is_dir() && is_ours(about.uid())) {
+            continue;
+        }
+        // Held until it is removed: who has just made it would find that it is gone.
+        let Ok(lock) = File::open(entry.path()) else { continue };
+        if lock.try_lock().is_ok() {
+            // Another runner may be at it, too.
+            let _gone = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -145,7 +191,7 @@ fn resident(process: i32) -> u64 {
 /// A word of 32 hexadecimal digits that cannot be guessed.
 fn new_token() -> Result<String> {
     let mut bytes = [0; 16];
-    fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
+    File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
     Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
@@ -209,5 +255,29 @@ pub(super) fn can_become(user: u32) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(status.to_string()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_folders_of_the_dead_are_removed_and_of_the_living_are_not() {
+        let all = tempfile::tempdir().unwrap();
+        let me = fs::metadata(all.path()).unwrap().uid();
+        let living = Private::new(all.path()).unwrap();
+        // As if its owner had been killed: it stays, and is not locked any more.
+        let Private { folder, .. } = Private::new(all.path()).unwrap();
+        let left = folder.keep();
+        fs::write(left.join("file"), "x").unwrap();
+        let another = all.path().join("racecourse");
+        fs::create_dir(&another).unwrap();
+        let link = all.path().join(format!("{PRIVATE}link"));
+        std::os::unix::fs::symlink(&another, &link).unwrap();
+        sweep(all.path(), |user| user != me);
+        assert!(left.exists(), "another user's is not touched");
+        sweep(all.path(), |user| user == me);
+        assert!(!left.exists() && living.path().exists() && another.exists() && fs::symlink_metadata(&link).is_ok());
     }
 }
