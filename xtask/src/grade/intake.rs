@@ -157,13 +157,17 @@ fn why_nothing(catalog: &Catalog, folder: &Path, base: &Path, only: &[&Exercise]
     }
     let there = |exercise: &&Exercise| place_of(base, exercise, false).is_some();
     let others: Vec<String> = catalog.exercises.iter().filter(there).map(Exercise::path).take(5).collect();
+    let nameless = base.join("src").is_dir() || base.join("lib.rs").is_file();
     match (only, found, others.is_empty()) {
+        (_, false, true) if nameless && only.len() != 1 => {
+            "it cannot be told of which exercise its files are; put them to exercises/<track>/<name>/src".into()
+        }
         (_, true, _) => "no file of exercises/<track>/<name>/src differs from the starter: nothing was done yet".into(),
         ([], _, _) => "it holds no exercises/<track>/<name>/src; hand in the whole repository, or name the exercise".into(),
         ([one], _, false) => format!("it is for {}, not for {}", others.join(", "), one.path()),
         ([one], ..) => format!("it holds no exercises/{}/src, no src, and none of {}", one.path(), one.about.files.join(", ")),
         (_, _, false) => format!("it is for {}, and for none of the exercises asked for", others.join(", ")),
-        _ => "it holds nothing for any of the exercises asked for".into(),
+        _ => "it holds no exercises/<track>/<name>/src of any exercise asked for".into(),
     }
 }
 
@@ -202,7 +206,7 @@ fn in_the_way(catalog: &Catalog, folder: &Path) -> Option<String> {
             let Ok(about) = fs::symlink_metadata(&entry) else { continue };
             let name = entry.strip_prefix(folder).ok()?.to_string_lossy().into_owned();
             looked_at += 1;
-            if about.is_symlink() && depth == 0 {
+            if about.is_symlink() {
                 link.get_or_insert(name);
             } else if about.is_file() && is_archive(&name) {
                 archive.get_or_insert(name);
@@ -493,6 +497,30 @@ mod tests {
         assert_eq!(of(&[("src/lib.rs", content)], &["spin_lock"]), lib("spin_lock"));
         assert_eq!(of(&[("spin_lock/src/lib.rs", content)], &["spin_lock"]), lib("spin_lock"));
         assert_eq!(of(&[("lib.rs", content), ("notes.txt", b"")], &["spin_lock"]), lib("spin_lock"));
+        for place in ["spin_lock", "threads/spin_lock", "exercises/spin_lock"] {
+            assert_eq!(of(&[(&format!("{place}/src/lib.rs"), content)], &[]), lib("spin_lock"), "{place}");
+        }
+        let both = of(&[("spin_lock/src/lib.rs", content), ("rw_lock/src/lib.rs", content)], &["spin_lock", "rw_lock"]).unwrap();
+        assert!(both.iter().all(|(_, taken)| taken.is_ok()), "{both:?}");
+    }
+
+    #[test]
+    fn what_lies_where_nobody_looks_for_it_is_told() {
+        let why = |files: &[(&str, &[u8])]| of(files, &[]).unwrap_err();
+        let content: &[u8] = b"//! x";
+        assert_eq!(
+            why(&[("a/b/c/exercises/threads/spin_lock/src/lib.rs", content)]),
+            "a/b/c/exercises/threads/spin_lock/src lies where nobody looks for it; put it to exercises/threads/spin_lock/src"
+        );
+        assert_eq!(why(&[("b/homework.zip", b"PK")]), "b/homework.zip is an archive, and only folders are graded; unpack it");
+        let folder = submission(&[("notes.txt", b"")]);
+        symlink("/", folder.path().join("exercises")).unwrap();
+        let linked = in_folder(folder.path(), &[]).unwrap_err();
+        assert_eq!(linked, "exercises is a link, and links are not followed; put the files themselves there");
+        let nested = of(&[("exercises/threads/spin_lock/src/src/lib.rs", content)], &[]).unwrap();
+        let nameless = why(&[("src/lib.rs", content)]);
+        assert!(nameless.starts_with("it cannot be told of which exercise"), "{nameless}");
+        assert_eq!(nested[0].1, Err("src/lib.rs is not there, and src/src/lib.rs is; put it into its place".into()));
     }
 
     #[test]
@@ -558,7 +586,7 @@ mod tests {
         fs::remove_dir(lib.parent().unwrap()).unwrap();
         symlink(folder.path().join("real"), lib.parent().unwrap()).unwrap();
         let why = in_folder(folder.path(), &["spin_lock"]).unwrap_err();
-        assert!(why.contains("holds no exercises/threads/spin_lock/src"), "{why}");
+        assert!(why.starts_with("exercises/threads/spin_lock/src is a link"), "{why}");
 
         let link = folder.path().join("link");
         symlink(folder.path().join("real"), &link).unwrap();
