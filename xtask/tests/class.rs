@@ -655,6 +655,36 @@ fn what_was_not_handed_in_has_no_points_and_what_was_not_measurable_has_none_to_
 }
 
 #[test]
+fn what_cannot_be_graded_of_one_exercise_says_so_in_its_row_and_is_no_failure_of_a_test() {
+    let place = Place::new();
+    let class = graded(&place);
+    let with = |why: &str| {
+        let mut stored: Vec<_> = class.students.iter().map(|student| student.stored.clone()).collect();
+        let one = stored.iter_mut().find(|stored| stored.id == "s06").unwrap();
+        for check in &mut one.results.exercises[0].subjects[0].checks {
+            (check.verdict, check.points, check.evidence) = (Verdict::Fail, 0.0, None);
+            check.cases.clear();
+            check.summary = why.to_owned();
+        }
+        one.results.exercises[0].subjects[0].points = 0.0;
+        Class::new(stored)
+    };
+    let judged = |class: &Class| causes::rates(class, "threads/spin_lock").iter().map(|rate| rate.judged).max().unwrap();
+    for (why, standing) in
+        [("src/lib.rs is not UTF-8 text", "rejected"), ("nothing was handed in for it: there is no src", "not handed in")]
+    {
+        let changed = with(why);
+        let table = written::grades(&changed).unwrap();
+        assert!(table.contains(&format!("\ns06,threads/spin_lock,0,13,{standing},0,,{why}\n")), "{table}");
+        assert_eq!(judged(&changed), judged(&class) - 1);
+        assert!(causes::causes(&changed).iter().all(|cause| !cause.message.contains(why)));
+        let page = page::render(&changed);
+        assert_well_formed(&page);
+        assert_eq!(page.contains(why), standing == "rejected");
+    }
+}
+
+#[test]
 fn an_export_for_jplag_has_what_was_graded_and_the_starter() {
     let place = Place::new();
     graded(&place);

@@ -32,6 +32,9 @@ const CAUSES: usize = 40;
 /// So many characters of a message.
 const MESSAGE: usize = 3_000;
 
+/// So many of its first line.
+const GIST: usize = 100;
+
 /// So many of the slowest.
 const SLOWEST: usize = 10;
 
@@ -272,17 +275,27 @@ fn wrong(page: &mut String, class: &Class) {
 fn of_cause(class: &Class, cause: &Cause, i: usize) -> String {
     let words = chart::words(&cause.exercise);
     let mut html = format!(
-        "<details class=\"case\"{}>\n<summary><strong>{}</strong> {} <code>{}</code> <small>{}</small></summary>\n",
+        "<details class=\"case\"{}>\n<summary><strong>{}</strong> {} <code>{}</code> <small>{}: {}</small></summary>\n",
         if i < 8 { " open" } else { "" },
         number::counted(cause.students.len(), "student", "students"),
         escape(&words),
         escape(name(&cause.check, &cause.case)),
         escape(&cause.check),
+        escape(&gist(cause)),
     );
     writeln!(html, "<p class=\"students\">{}</p>", links(class, &cause.students)).expect(TAKES);
     html.push_str(&explanation(cause, i));
     html.push_str("</details>\n");
     html
+}
+
+/// Its first words, by which causes of the same test are told apart before they are opened.
+fn gist(cause: &Cause) -> String {
+    let first = cause.failure.as_ref().and_then(|failure| failure.sentences().first().cloned());
+    let line = first.unwrap_or_else(|| cause.message.clone());
+    // Where it happened, and that something did not compile, is said in a line of its own before the words that matter.
+    let line = line.lines().map(str::trim).find(|line| !line.is_empty() && !line.ends_with(':')).unwrap_or_default();
+    if line.chars().count() > GIST { line.chars().take(GIST - 1).chain(['\u{2026}']).collect() } else { line.to_owned() }
 }
 
 /// A failing execution as a picture with its sentences, anything else as it was told.

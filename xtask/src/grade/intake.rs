@@ -152,15 +152,15 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
 
 /// Why there is nothing to grade, and what is there instead.
 fn why_nothing(catalog: &Catalog, folder: &Path, base: &Path, only: &[&Exercise], found: bool) -> String {
-    if let Some(why) = in_the_way(catalog, folder).filter(|_| !found) {
-        return why;
-    }
     let there = |exercise: &&Exercise| place_of(base, exercise, false).is_some();
     let others: Vec<String> = catalog.exercises.iter().filter(there).map(Exercise::path).take(5).collect();
+    if let (false, true, Some(why)) = (found, others.is_empty(), in_the_way(catalog, folder)) {
+        return why;
+    }
     let nameless = base.join("src").is_dir() || base.join("lib.rs").is_file();
     match (only, found, others.is_empty()) {
         (_, false, true) if nameless && only.len() != 1 => {
-            "it cannot be told of which exercise its files are; put them to exercises/<track>/<name>/src".into()
+            "it cannot be told of which exercise its files are; move them to exercises/<track>/<name>/src".into()
         }
         (_, true, _) => "no file of exercises/<track>/<name>/src differs from the starter: nothing was done yet".into(),
         ([], _, _) => "it holds no exercises/<track>/<name>/src; hand in the whole repository, or name the exercise".into(),
@@ -200,7 +200,7 @@ fn in_the_way(catalog: &Catalog, folder: &Path) -> Option<String> {
         let named = |exercise: &&Exercise| path.ends_with(Path::new(&exercise.name).join("src"));
         if let Some(exercise) = catalog.exercises.iter().find(named) {
             let place = format!("exercises/{}/src", exercise.path());
-            return Some(format!("{} lies where nobody looks for it; put it to {place}", quoted(&below)));
+            return Some(format!("{} lies where nobody looks for it; move it to {place}", quoted(&below)));
         }
         for entry in entries_of(&path).ok()? {
             let Ok(about) = fs::symlink_metadata(&entry) else { continue };
@@ -510,7 +510,7 @@ mod tests {
         let content: &[u8] = b"//! x";
         assert_eq!(
             why(&[("a/b/c/exercises/threads/spin_lock/src/lib.rs", content)]),
-            "a/b/c/exercises/threads/spin_lock/src lies where nobody looks for it; put it to exercises/threads/spin_lock/src"
+            "a/b/c/exercises/threads/spin_lock/src lies where nobody looks for it; move it to exercises/threads/spin_lock/src"
         );
         assert_eq!(why(&[("b/homework.zip", b"PK")]), "b/homework.zip is an archive, and only folders are graded; unpack it");
         let folder = submission(&[("notes.txt", b"")]);
