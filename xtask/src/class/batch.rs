@@ -247,10 +247,11 @@ impl<'a> Run<'a> {
 
     fn one(&self, entry: &Entry) -> Result<Came> {
         let key = self.key(entry);
+        let folder = self.store.folder(&entry.id);
         if let Some(kept) = self.kept(&entry.id, &key) {
+            tidy(&folder);
             return Ok(kept);
         }
-        let folder = self.store.folder(&entry.id);
         let claim = match Claim::take(&folder)? {
             Tried::Ours(claim) => claim,
             Tried::Held(who) => return Ok(Came::Held(who)),
@@ -356,6 +357,15 @@ fn one_line(text: &str) -> String {
 fn told(panic: &(dyn Any + Send)) -> anyhow::Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     anyhow::anyhow!("it panicked: {}", text.unwrap_or("without a word"))
+}
+
+/// Takes away what a batch has left beside a result that was killed just after it had written that.
+fn tidy(folder: &Path) {
+    if claim::is_any(folder)
+        && let Ok(Tried::Ours(_given_back)) = Claim::take(folder)
+    {
+        sweep(folder);
+    }
 }
 
 /// Takes away what a batch that was killed left half written. Only the holder of the claim writes here.
