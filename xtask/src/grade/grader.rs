@@ -188,6 +188,13 @@ impl<'a> Grader<'a> {
         let work = tempfile::tempdir_in(&scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
         let busy = self.quiet.busy()?;
         let package = self.build(exercise, sources, work.path())?;
+        // The compiler has had its word on what could not be read, and must have refused it.
+        let unread = findings.iter().any(|finding| finding.costs == Costs::Unread);
+        if unread && package.built.values().any(|built| built.good) {
+            let mut checks = vec![screened(&findings)];
+            checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
+            return Ok(summed(checks));
+        }
         let candidate = Candidate { exercise, subject: Subject::Submission, package };
         let checker =
             Checker { catalog: self.catalog, seed, quick: true, purpose: Purpose::Verdict, opponents: self.opponents.clone() };
