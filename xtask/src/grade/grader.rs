@@ -212,6 +212,10 @@ impl<'a> Grader<'a> {
         }
         drop(busy);
         for check in timed {
+            if let Some(finding) = spoilt(check) {
+                checks.push(refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0));
+                continue;
+            }
             if !is_timed {
                 checks.push(not_timed(exercise));
                 continue;
