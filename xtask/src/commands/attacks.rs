@@ -15,6 +15,9 @@ use crate::{
 /// Grades the corpus, or what of it is named, and judges the grader.
 pub fn attacks(catalog: &Catalog, names: &[String], json: bool) -> Result<ExitCode> {
     let tally = try_them(catalog, names)?;
+    for name in &tally.not_tried {
+        say(format!("{name}: skipped: no layer of the sandbox stands on this machine that would hold it"));
+    }
     let faults = tally.faults();
     let (right, all) = tally.reasons_right();
     if json {
@@ -65,15 +68,12 @@ fn told(tally: &Tally) {
         };
         say(format!("{}: {how}{undecided}", attack.shown()));
     }
-    for name in &tally.not_tried {
-        say(format!("{name}: skipped: no layer of the sandbox stands on this machine that would hold it"));
-    }
     let (right, all) = tally.reasons_right();
     say(bold(format!(
         "{all} attacks gained {} points, {right} with the right reason; {} honest submissions lost {} points; {} skipped",
         tally.gained(),
         tally.judged.len() - all,
-        tally.lost(),
+        tally.lost() + 0.0,
         tally.not_tried.len()
     )));
 }

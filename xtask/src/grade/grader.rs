@@ -215,6 +215,13 @@ impl<'a> Grader<'a> {
         std::fs::set_permissions(work.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let busy = self.quiet.busy()?;
         let package = self.build(exercise, sources, work.path())?;
+        // The compiler has had its word on what could not be read, and must have refused it.
+        let unread = findings.iter().any(|finding| finding.costs == Costs::Unread);
+        if unread && package.built.values().any(|built| built.good) {
+            let mut checks = vec![screened(&findings)];
+            checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
+            return Ok(summed(checks));
+        }
         let candidate = Candidate { exercise, subject: Subject::Submission, package };
         let checker =
             Checker { catalog: self.catalog, seed, quick: true, purpose: Purpose::Verdict, opponents: self.opponents.clone() };
@@ -232,6 +239,10 @@ impl<'a> Grader<'a> {
         }
         drop(busy);
         for check in timed {
+            if let Some(finding) = spoilt(check) {
+                checks.push(refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0));
+                continue;
+            }
             if !is_timed {
                 checks.push(not_timed(exercise));
                 continue;

@@ -470,12 +470,15 @@ mod tests {
 
     const LIB: &str = "exercises/threads/spin_lock/src/lib.rs";
 
+    /// By exercise, the names of the files that were taken, or why none was; or why there is nothing to grade.
+    type Told = Result<Vec<(String, Result<Vec<String>, String>)>, String>;
+
     /// What `take` says of these files, where `only` are asked for.
-    fn of(files: &[(&str, &[u8])], only: &[&str]) -> Result<Vec<(String, Result<Vec<String>, String>)>, String> {
+    fn of(files: &[(&str, &[u8])], only: &[&str]) -> Told {
         in_folder(submission(files).path(), only)
     }
 
-    fn in_folder(folder: &Path, only: &[&str]) -> Result<Vec<(String, Result<Vec<String>, String>)>, String> {
+    fn in_folder(folder: &Path, only: &[&str]) -> Told {
         let catalog = course();
         let only: Vec<&Exercise> = only.iter().map(|name| catalog.find(name).unwrap()).collect();
         let taken = take(&catalog, folder, &only).unwrap()?;
@@ -485,7 +488,7 @@ mod tests {
         Ok(taken.all.into_iter().map(names).collect())
     }
 
-    fn lib(name: &str) -> Result<Vec<(String, Result<Vec<String>, String>)>, String> {
+    fn lib(name: &str) -> Told {
         Ok(vec![(name.to_owned(), Ok(vec!["src/lib.rs".to_owned()]))])
     }
 
