@@ -491,11 +491,19 @@ fn what_it_does(group: u32, beside: &[i32]) -> Vec<String> {
             let Some((name, fields)) = stat(&task.path()) else { continue };
             let waits_in = fs::read_to_string(task.path().join("wchan")).unwrap_or_default();
             let state = fields.first().map(String::as_str).unwrap_or_default();
-            *lines.entry(format!("`{name}` {}", in_words(state, &waits_in))).or_insert(0) += 1;
+            *lines.entry(format!("`{}` {}", without_hash(&name), in_words(state, &waits_in))).or_insert(0) += 1;
         }
     }
     let told = |(line, threads)| if threads == 1 { format!("thread {line}") } else { format!("{threads} threads {line}") };
     lines.into_iter().map(told).collect()
+}
+
+/// A thread's name without the hash behind a program's, as much of it as the kernel keeps: it is another one on every machine.
+fn without_hash(name: &str) -> &str {
+    match name.rsplit_once('-') {
+        Some((program, hash)) if name.len() == 15 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => program,
+        _ => name,
+    }
 }
 
 /// The name, and the fields behind it, of a `stat` file.
@@ -519,5 +527,19 @@ fn in_words(state: &str, waits_in: &str) -> String {
         (_, place) if place.contains("nanosleep") => "slept".into(),
         (_, "" | "0") => "was asleep".into(),
         (_, place) => format!("was asleep in the kernel (`{place}`)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_called_the_same_on_every_machine() {
+        assert_eq!(without_hash("behaviour-4bc5d"), "behaviour");
+        assert_eq!(without_hash("model-4bc5d0123"), "model");
+        for own in ["worker-7", "reader-of-files", "behaviour-4bc5z"] {
+            assert_eq!(without_hash(own), own);
+        }
     }
 }

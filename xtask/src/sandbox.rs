@@ -296,9 +296,9 @@ impl Sandbox {
     fn user_layer(&self) -> Layer {
         let kept = self.kept_root.lock().unwrap_or_else(PoisonError::into_inner);
         match (&self.user, kept.as_ref()) {
-            (Found::Works(user), None) => layer("user", true, format!("programs run as user {user}, not as root")),
-            (Found::Works(user), Some(what)) => {
-                layer("user", false, format!("programs run as user {user}, but not all: root stayed {what}"))
+            (Found::Works(_), None) => layer("user", true, "programs run as a user that nobody is, not as root"),
+            (Found::Works(_), Some(what)) => {
+                layer("user", false, format!("programs run as a user that nobody is, but not all: root stayed {what}"))
             }
             (Found::Not(why), _) => layer("user", false, format!("programs stay root: {why}")),
         }

@@ -223,8 +223,14 @@ fn merged_shards_are_the_class_at_once() {
         assert!(told.contains("cargo xtask grade merge"), "{told}");
     }
     assert_eq!(graded, 40);
+    fs::write(place.path("wrong.toml"), "[[override]]\nstudent = \"x\"\nexercise = \"y\"\npoints = 1\nreason = \"z\"\n").unwrap();
+    merge(&outs, &place.path("merged"), Some(&place.path("wrong.toml"))).unwrap_err();
+    assert!(!place.path("merged").exists(), "nothing is copied for an override that is about nothing");
     merge(&outs, &place.path("merged"), None).unwrap();
     assert_eq!(place.read("merged/grades.csv"), place.read("whole/grades.csv"));
+    let result = "submissions/s01/results.json";
+    let shard = outs.iter().find(|out| out.join(result).exists()).unwrap();
+    assert_eq!(fs::read(place.path("merged").join(result)).unwrap(), fs::read(shard.join(result)).unwrap(), "to the byte");
 
     // In one folder, nothing is left to merge: the last shard writes up the class.
     for n in 1..=4 {

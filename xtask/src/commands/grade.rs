@@ -102,7 +102,8 @@ fn format_help() -> String {
 pub fn grade(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCode> {
     match &options.command {
         Some(Command::Merge { outs, into, overrides }) => {
-            let files = merge::merge(outs, into, overrides.as_deref())?;
+            let merged = merge::merge(outs, into, overrides.as_deref());
+            let files = merged.map_err(|error| Usage(format!("{error:#}")))?;
             files.iter().for_each(|file| say(format!("written: {}", file.display())));
             return Ok(code(true));
         }
