@@ -80,6 +80,45 @@ struct Target {
     part: Part,
 }
 
+/// The programs of a submission as they were compiled. Where nothing but Landlock stands, and nobody else's user, a program can
+/// change its own mode: nobody could start it any more, and that would be told as a fault of the grader.
+#[derive(Debug)]
+struct Programs(Vec<(PathBuf, Stamp)>);
+
+/// Device, number, size, and when anything about it was changed, which nobody but root can forge.
+type Stamp = (u64, u64, u64, i64, i64);
+
+fn stamp(file: &Path) -> std::io::Result<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let about = std::fs::symlink_metadata(file)?;
+    Ok((about.dev(), about.ino(), about.size(), about.ctime(), about.ctime_nsec()))
+}
+
+impl Programs {
+    fn of(package: &Package) -> Result<Self> {
+        let files = package.built.values().flat_map(|built| built.executables.values());
+        let stamped = |file: &PathBuf| {
+            let stamp = stamp(file).with_context(|| format!("cannot look at {}", file.display()))?;
+            Ok((file.clone(), stamp))
+        };
+        files.map(stamped).collect::<Result<_>>().map(Self)
+    }
+
+    /// What `make` comes to; of programs that are not what was compiled, nothing counts, and no error does either.
+    fn unchanged(
+        &self,
+        exercise: &Exercise,
+        check: &str,
+        make: impl FnOnce() -> Result<CheckResult>,
+    ) -> Result<CheckResult> {
+        let made = make();
+        if self.0.iter().all(|(file, compiled)| stamp(file).is_ok_and(|now| now == *compiled)) {
+            return made;
+        }
+        Ok(refused(exercise, &[check], "the code under test has changed its own program").remove(0))
+    }
+}
+
 impl<'a> Grader<'a> {
     /// Builds what the exercises depend on, and the course's own programs that submissions are timed against.
     ///
@@ -212,6 +251,7 @@ impl<'a> Grader<'a> {
         std::fs::set_permissions(work.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let busy = self.quiet.busy()?;
         let package = self.build(exercise, sources, work.path())?;
+        let programs = Programs::of(&package)?;
         let candidate = Candidate { exercise, subject: Subject::Submission, package };
         let checker =
             Checker { catalog: self.catalog, seed, quick: true, purpose: Purpose::Verdict, opponents: self.opponents.clone() };
@@ -224,17 +264,25 @@ impl<'a> Grader<'a> {
         for check in others {
             checks.push(match spoilt(check) {
                 Some(finding) => refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0),
-                None => checker.one(&candidate, check, None)?,
+                None => programs.unchanged(exercise, check, || checker.one(&candidate, check, None))?,
             });
         }
         drop(busy);
+        // What somebody else's threads or memory have kept from its end is no fault of this one.
+        if self.quiet.others() && checks.iter().any(Checker::is_starved) {
+            let _alone = self.quiet.alone()?;
+            for made in checks.iter_mut().filter(|made| Checker::is_starved(made)) {
+                let before = made.clone();
+                *made = programs.unchanged(exercise, &before.check, || checker.again(&candidate, before.clone()))?;
+            }
+        }
         for check in timed {
             if !is_timed {
                 checks.push(not_timed(exercise));
                 continue;
             }
             let _alone = self.quiet.alone()?;
-            checks.push(checker.one(&candidate, check, None)?);
+            checks.push(programs.unchanged(exercise, check, || checker.one(&candidate, check, None))?);
         }
         // Only now is it known whether every program could be put behind all of them.
         *layers = candidate.package.walls.iter().flat_map(|walls| walls.sandbox.layers()).collect();
@@ -259,6 +307,7 @@ impl<'a> Grader<'a> {
         for parts in built {
             package.built.extend(parts?);
         }
+        sandbox.take_back(work)?;
         let scratch = work.join("runs");
         std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         package.walls = Some(Arc::new(Walls { sandbox, policy: policy_of(exercise), scratch }));

@@ -29,6 +29,12 @@ const LARGEST: u64 = 512 << 20;
 /// Words of more errors than these help nobody, in bytes.
 const MOST_WORDS: usize = 64 << 10;
 
+/// What a machine says that cannot link anything: no code without `extern` and `#[link]` can make it say so.
+const NOT_THE_CODES: [&str; 4] = ["No space left on device", "could not exec the linker", "linker `cc` not found", "cannot find -l"];
+
+/// How rustc and the compiler driver tell that the linker was killed from outside.
+const LINKER_KILLED: [&str; 2] = ["signal: 9 ", "terminated with signal 9 "];
+
 /// What one call of the compiler may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -156,8 +162,13 @@ impl Diagnostic {
         let number = self.code.as_ref().map_or("", |code| code.code.as_str());
         // `extern crate nothing` has the same number as a library that a library of the course wants.
         let of_dependency = number == "E0463" && self.message.contains("which `");
-        let full = self.spans.is_empty() && self.words().contains("No space left on device");
-        CRATES.contains(&number) || of_dependency || full
+        CRATES.contains(&number) || of_dependency || self.is_of_machine(&NOT_THE_CODES)
+    }
+
+    /// Whether it stands nowhere in the code and has one of these words. The linker names symbols, and in none of them is a
+    /// space.
+    fn is_of_machine(&self, words: &[&str]) -> bool {
+        self.spans.is_empty() && words.iter().any(|words| self.words().contains(words))
     }
 
     /// Whether it counts the others, and no more.
@@ -395,6 +406,9 @@ fn why(status: Option<ExitStatus>, diagnostics: &[Diagnostic], rest: &str) -> Op
         _ if out_of_memory => Stopped::Memory,
         Some(KILLED) => Stopped::Killed,
         Some(ABORTED | FAULT) => Stopped::Broke,
+        _ if diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.is_of_machine(&LINKER_KILLED)) => {
+            Stopped::Killed
+        }
         _ if says("signal: 24") => Stopped::Processor,
         _ if says("signal: 25") => Stopped::Flooded,
         _ => Stopped::Errors,

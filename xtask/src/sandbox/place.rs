@@ -1,7 +1,7 @@
 //! What one run needs beside its command: a private folder and a cgroup, which are removed after it.
 
 use std::{
-    fs,
+    env, fs,
     io::Read,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, lchown},
@@ -13,14 +13,13 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use super::{
-    Policy,
+    Policy, Private,
     cgroup::{Cgroup, Controllers},
 };
 
-/// Folders with more files than this are not counted on.
+/// More files than these are too many, however small: a disk has a number of them, too, and it takes long to remove them.
 const MOST_FILES: usize = 100_000;
 
 /// A command that runs behind the walls, and what it needs beside.
@@ -37,7 +36,7 @@ pub struct Prepared {
 pub struct Place {
     cgroup: Option<Cgroup>,
     /// Where it is not in memory.
-    folder: Option<TempDir>,
+    folder: Option<Private>,
     token: String,
     /// Bytes of memory that all processes may have, where no cgroup sees to that.
     memory: Option<u64>,
@@ -52,7 +51,7 @@ impl Place {
     /// # Errors
     /// If the system refuses.
     pub(super) fn new(controllers: Option<&Controllers>, policy: &Policy, private: bool, user: Option<u32>) -> Result<Self> {
-        let folder = private.then(|| tempfile::Builder::new().prefix("racecourse-").tempdir()).transpose();
+        let folder = private.then(|| Private::new_in(&env::temp_dir())).transpose();
         let folder = folder.context("cannot make a private folder for a program")?;
         if let (Some(folder), Some(user)) = (&folder, user) {
             give(folder.path(), user)?;
@@ -73,7 +72,7 @@ impl Place {
 
     /// The private folder, where it is not in memory.
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(TempDir::path)
+        self.folder.as_ref().map(Private::path)
     }
 
     pub(super) fn cgroup_files(&self) -> Vec<PathBuf> {
@@ -149,16 +148,19 @@ fn new_token() -> Result<String> {
     Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
-/// Bytes that files take of the disk; links are not followed.
+/// Bytes that files take of the disk; links are not followed. Of too many files it is more than any limit.
 fn sizes(paths: &[PathBuf]) -> u64 {
     let mut open = paths.to_vec();
     let (mut total, mut seen) = (0, 0);
     while let Some(path) = open.pop() {
         seen += 1;
+        if seen > MOST_FILES {
+            return u64::MAX;
+        }
         let Ok(about) = fs::symlink_metadata(&path) else { continue };
         total += about.blocks() * 512;
-        if about.is_dir() && seen < MOST_FILES {
-            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        if about.is_dir() {
+            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().take(MOST_FILES).map(|entry| entry.path()));
         }
     }
     total
