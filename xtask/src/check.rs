@@ -970,6 +970,19 @@ mod tests {
     }
 
     #[test]
+    fn a_test_that_was_starved_is_known_and_one_that_failed_is_not() {
+        let starved = |end| {
+            let (stdout, stderr) = (String::new(), "thread 'a' (7) panicked at src/lib.rs:3:9:\nno".to_owned());
+            let finished = Finished { end, seconds: 0.0, stdout, stderr, doing: Vec::new() };
+            was_starved(&CaseResult::new("a", Verdict::Fail, Some(why_it_failed(&finished, 20.0))))
+        };
+        assert!(starved(End::TimedOut) && starved(End::Signalled(9)));
+        for end in [End::Exited(0), End::Exited(101), End::Signalled(6), End::TookTooMuch(Excess::Memory), End::Flooded] {
+            assert!(!starved(end), "{end:?}");
+        }
+    }
+
+    #[test]
     fn an_aborts_backtrace_is_not_told() {
         let said = "\nthread 'a' (7) panicked at src/lib.rs:3:9:\nnot yet implemented: step 3\n\n\
                     thread 'a' (7) panicked at library/core/src/panicking.rs:233:5:\npanic in a destructor during cleanup\n\

@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use crate::sandbox::{Excess, Place, Policy, Prepared, Sandbox, Watched, orphans, within};
 
@@ -68,6 +68,8 @@ pub fn end_children_on_signals() -> Result<()> {
             let groups = live();
             for &group in groups.iter() {
                 kill_group(group);
+                // Behind walls it has no group of its own in its first moment.
+                let _gone = Pid::from_raw(group).map(|leader| kill_process(leader, Signal::KILL));
             }
             // What had left its group comes to this process when its parent has died, a moment from now.
             let leaders = groups.clone();

@@ -427,3 +427,44 @@ pub fn toolchain() -> Result<PathBuf> {
     anyhow::ensure!(folder.join("bin/rustc").is_file(), "{} holds no rustc; see: cargo xtask doctor", folder.display());
     Ok(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(message: &str, in_code: bool) -> Diagnostic {
+        let span = Span { file_name: "src/lib.rs".into(), line_start: 1, column_start: 1, is_primary: true, expansion: None };
+        Diagnostic {
+            message: message.into(),
+            code: None,
+            level: "error".into(),
+            rendered: None,
+            spans: if in_code { vec![span] } else { Vec::new() },
+            children: Vec::new(),
+        }
+    }
+
+    /// What it comes to that rustc ends with code 1 and says this.
+    fn verdict(message: &str, in_code: bool) -> Verdict {
+        let diagnostics = vec![said(message, in_code)];
+        let stopped = why(Some(ExitStatus::from_raw(1 << 8)), &diagnostics, "");
+        let said = Said { diagnostics, stopped, rest: String::new(), seconds: 0.0 };
+        said.not_built(&Limits::default()).expect("it is not built").verdict
+    }
+
+    #[test]
+    fn a_machine_that_cannot_link_is_not_the_codes_fault_and_words_about_it_are_not_the_machines() {
+        for message in [
+            "linker `cc` not found",
+            "linking with `cc` failed: signal: 9 (SIGKILL)",
+            "linking with `cc` failed: exit status: 1: collect2: fatal error: ld terminated with signal 9 [Killed]",
+            "linking with `cc` failed: exit status: 1: /usr/bin/ld: cannot find -lc: No such file or directory",
+            "linking with `cc` failed: exit status: 1: /usr/bin/ld: final link failed: No space left on device",
+        ] {
+            assert_eq!(verdict(message, false), Verdict::Error, "{message}");
+            assert_eq!(verdict(message, true), Verdict::Fail, "{message}, by `compile_error!`");
+        }
+        let large = "linking with `cc` failed: exit status: 1: relocation truncated to fit: R_X86_64_PC32 against `_ZN5large'";
+        assert_eq!(verdict(large, false), Verdict::Fail);
+    }
+}
