@@ -484,6 +484,17 @@ fn a_wall_that_cannot_be_put_up_is_the_runners_fault_and_words_about_it_are_not(
 }
 
 #[test]
+fn a_program_that_ends_what_stands_around_it_has_ended_and_is_nobody_elses_fault() {
+    for walls in each() {
+        for _ in 0..5 {
+            // That it is no error is what counts; how it ends depends on whether it can.
+            let finished = walls.run(&program(), &["end-the-parent"]);
+            assert!([End::Exited(0), End::Exited(143)].contains(&finished.end), "{}: {finished:?}", walls.without);
+        }
+    }
+}
+
+#[test]
 fn a_hang_is_stopped_and_told_what_the_program_did() {
     for walls in each() {
         let finished = walls.run_for(Duration::from_millis(500), &program(), &["sleep"]);

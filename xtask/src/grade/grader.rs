@@ -105,12 +105,7 @@ impl Programs {
     }
 
     /// What `make` comes to; of programs that are not what was compiled, nothing counts, and no error does either.
-    fn unchanged(
-        &self,
-        exercise: &Exercise,
-        check: &str,
-        make: impl FnOnce() -> Result<CheckResult>,
-    ) -> Result<CheckResult> {
+    fn unchanged(&self, exercise: &Exercise, check: &str, make: impl FnOnce() -> Result<CheckResult>) -> Result<CheckResult> {
         let made = make();
         if self.0.iter().all(|(file, compiled)| stamp(file).is_ok_and(|now| now == *compiled)) {
             return made;

@@ -30,7 +30,8 @@ const LARGEST: u64 = 512 << 20;
 const MOST_WORDS: usize = 64 << 10;
 
 /// What a machine says that cannot link anything: no code without `extern` and `#[link]` can make it say so.
-const NOT_THE_CODES: [&str; 4] = ["No space left on device", "could not exec the linker", "linker `cc` not found", "cannot find -l"];
+const NOT_THE_CODES: [&str; 4] =
+    ["No space left on device", "could not exec the linker", "linker `cc` not found", "cannot find -l"];
 
 /// How rustc and the compiler driver tell that the linker was killed from outside.
 const LINKER_KILLED: [&str; 2] = ["signal: 9 ", "terminated with signal 9 "];

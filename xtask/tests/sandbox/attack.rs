@@ -76,6 +76,11 @@ fn main() {
             let _children: Vec<_> = (0..most.parse().unwrap()).map_while(|_| start_again(&["sleep"]).ok()).collect();
             thread::sleep(Duration::from_secs(1000));
         }
+        ["end-the-parent"] => {
+            let command = format!("kill -TERM {}", std::os::unix::process::parent_id());
+            println!("{}", told(Command::new("/bin/sh").args(["-c", &command]).stderr(Stdio::null()).status()));
+            thread::sleep(Duration::from_millis(300));
+        }
         ["close", path] => println!("{}", told(fs::set_permissions(path, fs::Permissions::from_mode(0)))),
         ["reserve", mebibytes] => {
             let bytes = mebibytes.parse::<usize>().unwrap() << 20;
