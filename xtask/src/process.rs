@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use crate::sandbox::{Excess, Place, Policy, Prepared, Sandbox, Watched, orphans, within};
 
@@ -68,6 +68,8 @@ pub fn end_children_on_signals() -> Result<()> {
             let groups = live();
             for &group in groups.iter() {
                 kill_group(group);
+                // Behind walls it has no group of its own in its first moment.
+                let _gone = Pid::from_raw(group).map(|leader| kill_process(leader, Signal::KILL));
             }
             // What had left its group comes to this process when its parent has died, a moment from now.
             let leaders = groups.clone();
@@ -404,7 +406,8 @@ impl Run<'_> {
         // Kills whatever of the group is left, so that the pipes close and the readers end.
         let token = group.end();
         let (stdout, stderr) = (gather(stdout), gather(stderr));
-        if let Some(why) = complaint(token.as_deref(), end, &stderr) {
+        let failed = end == End::Exited(within::FAILED.into());
+        if let Some(why) = token.filter(|_| failed).and_then(|token| complaint(&token, &stderr)) {
             bail!("{} could not be run in the sandbox: {why}", self.program.display());
         }
         if let (Some((sandbox, policy)), End::Exited(1), true) = (self.within, end, stderr.starts_with("bwrap: ")) {
@@ -415,9 +418,8 @@ impl Run<'_> {
     }
 }
 
-/// What a stage of the sandbox has to say, if it was one that ended: the runner's fault, and no program's.
-fn complaint(token: Option<&str>, end: End, stderr: &str) -> Option<String> {
-    let token = token.filter(|_| end == End::Exited(within::FAILED.into()))?;
+/// What a stage of the sandbox has to say, by the word that only the stages know: the runner's fault, and no program's.
+pub fn complaint(token: &str, stderr: &str) -> Option<String> {
     stderr.lines().find_map(|line| Some(line.strip_prefix(token)?.trim_start_matches(": ").to_owned()))
 }
 

@@ -1,6 +1,7 @@
 //! What one run needs beside its command: a private folder and a cgroup, which are removed after it.
 
 use std::{
+    env,
     fs::{self, File},
     io::Read,
     os::unix::{
@@ -13,17 +14,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use super::{
-    Policy,
+    Policy, Private,
     cgroup::{Cgroup, Controllers},
+    private,
 };
 
-/// How the names of private folders begin, and of nothing else.
-const PRIVATE: &str = ".racecourse-private-";
-
-/// Folders with more files than this are not counted on.
+/// More files than these are too many, however small: a disk has a number of them, too, and it takes long to remove them.
 const MOST_FILES: usize = 100_000;
 
 /// A command that runs behind the walls, and what it needs beside.
@@ -40,7 +38,7 @@ pub struct Prepared {
 pub struct Place {
     cgroup: Option<Cgroup>,
     /// Where it is not in memory.
-    folder: Option<Private>,
+    folder: Option<Home>,
     token: String,
     /// Bytes of memory that all processes may have, where no cgroup sees to that.
     memory: Option<u64>,
@@ -55,7 +53,7 @@ impl Place {
     /// # Errors
     /// If the system refuses.
     pub(super) fn new(controllers: Option<&Controllers>, policy: &Policy, private: bool, user: Option<u32>) -> Result<Self> {
-        let folder = private.then(|| Private::new(&std::env::temp_dir())).transpose()?;
+        let folder = private.then(|| Home::new(&env::temp_dir())).transpose()?;
         if let (Some(folder), Some(user)) = (&folder, user) {
             give(folder.path(), user)?;
         }
@@ -75,7 +73,7 @@ impl Place {
 
     /// The private folder, where it is not in memory.
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(Private::path)
+        self.folder.as_ref().map(Home::path)
     }
 
     pub(super) fn cgroup_files(&self) -> Vec<PathBuf> {
@@ -107,17 +105,17 @@ impl Place {
 /// A folder beside those of all other programs, which is locked while it is in use: the kernel takes the lock off even where
 /// the runner is killed.
 #[derive(Debug)]
-struct Private {
-    folder: TempDir,
+struct Home {
+    folder: Private,
     #[expect(dead_code, reason = "closing it is what unlocks it")]
     lock: File,
 }
 
-impl Private {
+impl Home {
     fn new(all: &Path) -> Result<Self> {
         const WHAT: &str = "cannot make a private folder for a program";
         loop {
-            let folder = tempfile::Builder::new().prefix(PRIVATE).tempdir_in(all).context(WHAT)?;
+            let folder = Private::new_in(all).context(WHAT)?;
             let lock = File::open(folder.path()).context(WHAT)?;
             // Until now somebody may have taken it for one that was left.
             if lock.try_lock().is_ok() && folder.path().exists() {
@@ -135,7 +133,7 @@ impl Private {
 pub(super) fn sweep(all: &Path, is_ours: impl Fn(u32) -> bool) {
     for entry in fs::read_dir(all).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let named = name.to_str().is_some_and(|name| name.starts_with(PRIVATE));
+        let named = name.to_str().is_some_and(|name| name.starts_with(private::PREFIX));
         if !named || !fs::symlink_metadata(entry.path()).is_ok_and(|about| about.is_dir() && is_ours(about.uid())) {
             continue;
         }
@@ -143,7 +141,7 @@ pub(super) fn sweep(all: &Path, is_ours: impl Fn(u32) -> bool) {
         let Ok(lock) = File::open(entry.path()) else { continue };
         if lock.try_lock().is_ok() {
             // Another runner may be at it, too.
-            let _gone = fs::remove_dir_all(entry.path());
+            let _gone = private::remove(&entry.path());
         }
     }
 }
@@ -195,16 +193,19 @@ fn new_token() -> Result<String> {
     Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
-/// Bytes that files take of the disk; links are not followed.
+/// Bytes that files take of the disk; links are not followed. Of too many files it is more than any limit.
 fn sizes(paths: &[PathBuf]) -> u64 {
     let mut open = paths.to_vec();
     let (mut total, mut seen) = (0, 0);
     while let Some(path) = open.pop() {
         seen += 1;
+        if seen > MOST_FILES {
+            return u64::MAX;
+        }
         let Ok(about) = fs::symlink_metadata(&path) else { continue };
         total += about.blocks() * 512;
-        if about.is_dir() && seen < MOST_FILES {
-            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        if about.is_dir() {
+            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().take(MOST_FILES).map(|entry| entry.path()));
         }
     }
     total
@@ -266,14 +267,15 @@ mod tests {
     fn private_folders_of_the_dead_are_removed_and_of_the_living_are_not() {
         let all = tempfile::tempdir().unwrap();
         let me = fs::metadata(all.path()).unwrap().uid();
-        let living = Private::new(all.path()).unwrap();
+        let living = Home::new(all.path()).unwrap();
         // As if its owner had been killed: it stays, and is not locked any more.
-        let Private { folder, .. } = Private::new(all.path()).unwrap();
-        let left = folder.keep();
+        let Home { folder, .. } = Home::new(all.path()).unwrap();
+        let left = folder.path().to_owned();
+        std::mem::forget(folder);
         fs::write(left.join("file"), "x").unwrap();
         let another = all.path().join("racecourse");
         fs::create_dir(&another).unwrap();
-        let link = all.path().join(format!("{PRIVATE}link"));
+        let link = all.path().join(format!("{}link", private::PREFIX));
         std::os::unix::fs::symlink(&another, &link).unwrap();
         sweep(all.path(), |user| user != me);
         assert!(left.exists(), "another user's is not touched");
