@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The check of what was handed in before anything is built: worth nothing by itself, and it may cost everything.
-const SCREENING: &str = "screening";
+pub const SCREENING: &str = "screening";
 
 /// Grades submissions, as many at a time as are given to it.
 #[derive(Debug)]

@@ -147,8 +147,7 @@ mod tests {
         let catalog = Catalog::read(&find_root().unwrap()).unwrap();
         let files = files(&catalog, &catalog.exercises.iter().collect::<Vec<_>>(), "2026-11-28").unwrap();
         let handed: Vec<String> = files.values().map(|content| String::from_utf8_lossy(content).into_owned()).collect();
-        let secret: Vec<PathBuf> =
-            SECRET.iter().flat_map(|folder| files_below(&catalog.root.join(folder)).unwrap()).collect();
+        let secret: Vec<PathBuf> = SECRET.iter().flat_map(|folder| files_below(&catalog.root.join(folder)).unwrap()).collect();
         let secret: Vec<String> = secret.iter().map(|path| read(path).unwrap()).collect();
         for excuse in EXCUSED {
             assert!(excuse.chars().count() >= LONG, "{excuse} is too short to be looked for");
