@@ -282,9 +282,10 @@ fn counts(verdict: Verdict) -> bool {
 fn rows_of_check(exercise: &str, check: &CheckResult) -> Vec<Row> {
     let shares = || check.cases.iter().filter_map(|case| case.points);
     let total = shares().fold([0.0, 0.0], |sum, [points, worth]| [sum[0] + points, sum[1] + worth]);
-    // Rows add up to the check, or the check is one row. Of one that does not count, only what it is worth matters.
+    // Rows add up to the check, whose points are rounded to hundredths, or the check is one row. Of one that does not count, only
+    // what it is worth matters.
     let adds_up =
-        (total[1] - check.max_points).abs() < 1e-6 && ((total[0] - check.points).abs() < 1e-6 || !counts(check.verdict));
+        (total[1] - check.max_points).abs() < 1e-6 && ((total[0] - check.points).abs() < 0.00501 || !counts(check.verdict));
     if shares().next().is_none() || !adds_up || does_not_compile(check) {
         return vec![row_of_whole(exercise, check)];
     }
@@ -434,6 +435,22 @@ mod tests {
         assert!(no_exercise_compiles(&public) && no_exercise_compiles(&hidden));
         assert!(public[0].message.as_ref().is_some_and(|said| said.contains("E0599")));
         assert!(hidden[0].message.as_ref().is_some_and(|said| said.contains("do not compile") && !said.contains("secret")));
+    }
+
+    #[test]
+    fn a_share_that_is_no_whole_hundredth_has_its_rows() {
+        let case = |passes: bool| {
+            let verdict = if passes { Verdict::Pass } else { Verdict::Fail };
+            let points = Some([if passes { 3.0 / 13.0 } else { 0.0 }, 3.0 / 13.0]);
+            CaseResult { points, ..CaseResult::new("a", verdict, None) }
+        };
+        let check: CheckResult = serde_json::from_value(serde_json::json!({
+            "check": "tests", "verdict": "fail", "points": 0.23, "max_points": 3.0, "summary": "", "seconds": 0.0, "cases": [],
+            "evidence": null
+        }))
+        .expect("a check");
+        let check = CheckResult { cases: (0..13).map(|index| case(index == 0)).collect(), ..check };
+        assert_eq!(rows_of_check("algorithms/merge_sort", &check).len(), 13);
     }
 
     #[test]
