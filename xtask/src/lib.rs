@@ -25,7 +25,6 @@ pub mod formats;
 #[cfg(feature = "author")]
 pub mod grade;
 pub mod handout;
-#[cfg(feature = "author")]
 pub mod harness;
 pub mod kept;
 pub mod load;

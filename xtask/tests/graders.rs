@@ -222,6 +222,33 @@ fn classroom_50_exits_with_0_only_where_there_is_a_grade() {
     }
 }
 
+/// The image is built by the real script, in which programs that would change this machine are stubs. The grader refuses a folder
+/// that holds the course itself, and the script once handed that in.
+#[test]
+fn gradescopes_image_is_built_with_each_starter() {
+    let platform = Platform::new();
+    let course = "autograder/source/course";
+    platform.put("autograder/source/exercises.txt", "spin_lock\nmerge_sort\n");
+    platform.put(&format!("{course}/exercises/threads/spin_lock/src/lib.rs"), "");
+    platform.put(&format!("{course}/exercises/algorithms/merge_sort/src/lib.rs"), "");
+    let saw = platform.at("saw");
+    let grader = format!("#!/bin/sh\n[ -d \"$3/src\" ] || exit 2\necho \"$@\" >>'{}'\nexit 1\n", saw.display());
+    let stubs = ["apt-get", "rustup", "cargo"].map(|name| (format!("bin/{name}"), "#!/bin/sh\n".to_owned()));
+    for (name, text) in stubs.into_iter().chain([(format!("{course}/target/release/xtask"), grader)]) {
+        platform.put(&name, &text);
+        fs::set_permissions(platform.at(&name), fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+    let path = format!("{}:{}", platform.at("bin").display(), std::env::var("PATH").expect("a path"));
+    let mut command = Command::new(script("gradescope/setup.sh"));
+    let output = command.env("PATH", path).env("AUTOGRADER", platform.at("autograder")).output().expect("it can be run");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        platform.saw(),
+        "grade --submission exercises/threads/spin_lock --exercise spin_lock --out warm\n\
+         grade --submission exercises/algorithms/merge_sort --exercise merge_sort --out warm\n"
+    );
+}
+
 #[test]
 fn scripts_are_clean() {
     if !has("shellcheck") {

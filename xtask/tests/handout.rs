@@ -486,12 +486,9 @@ fn workflows_give_a_learners_code_nothing() {
 }
 
 #[test]
-fn a_learners_workflow_reads_no_secret_but_the_key_of_the_handout() {
+fn a_learners_workflow_reads_no_secret_and_asks_for_no_other_platform() {
     let text = fs::read_to_string(find_root().unwrap().join("xtask/graders/github/grade.yml")).unwrap();
-    let secrets: BTreeSet<&str> = text
-        .split("secrets.")
-        .skip(1)
-        .map(|rest| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap())
-        .collect();
-    assert_eq!(secrets, BTreeSet::from(["RACECOURSE_KEY"]));
+    assert!(!text.contains("secrets."), "whoever may push may read it");
+    // Classroom 50's format is an error without the variables of its own runner.
+    assert_eq!(text.matches("--format ").count(), text.matches("--format github").count());
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Grades this checkout with Racecourse. Exit code 0 says that result.json is a grade, any other that grading failed.
 
-A bundle is published where everybody can read it: keep a course with hidden tests in the runner's image, and name it RACECOURSE.
+A bundle is published where everybody can read it: keep a course whose solutions or hidden tests are to stay unread in the runner's
+image, and name it RACECOURSE.
 """
 import os, pathlib, shutil, signal, subprocess, sys, tempfile
 

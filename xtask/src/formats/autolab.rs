@@ -46,9 +46,12 @@ fn scoreboard(sheet: &Sheet) -> Vec<Value> {
 }
 
 fn presentation(sheet: &Sheet) -> Value {
-    let build = stage(sheet.exercises().iter().map(|(exercise, rows)| {
+    // What was not even compiled, such as a file that is no text, is in no list of what compiles.
+    let build = stage(sheet.exercises().iter().filter_map(|(exercise, rows)| {
         let failed = rows.iter().find(|row| row.not_compiled);
-        (problem(exercise), failed.is_none(), failed.and_then(|row| row.message.clone()))
+        let ran = rows.iter().any(|row| row.test.is_some() || row.verdict == Verdict::Pass);
+        let said = failed.and_then(|row| row.message.clone());
+        (ran || failed.is_some()).then(|| (problem(exercise), failed.is_none(), said))
     }));
     let judged = sheet.rows.iter().map(|row| {
         let hint = row.message.clone().filter(|_| row.verdict != Verdict::Pass);
@@ -60,7 +63,7 @@ fn presentation(sheet: &Sheet) -> Value {
     let timing: Map<String, Value> = sheet.rows.iter().filter_map(timing).collect();
     let mut stages = vec!["Test"];
     let mut value = json!({ "_presentation": "semantic", "Test": tests });
-    if sheet.is_judged() {
+    if !build.is_empty() {
         stages.insert(0, "Build");
         value["Build"] = build.into();
     }

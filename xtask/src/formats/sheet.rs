@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     chart::{Chart, Layout, pairs},
+    grade::grader::SCREENING,
     results::{
         CaseResult, CheckResult, Detail, Evidence, ExerciseResult, Results, Speed, State, Subject, SubjectResult, Verdict,
     },
@@ -84,9 +85,9 @@ impl Row {
         }
     }
 
-    /// Whether it is worth nothing whatever it comes to.
+    /// Whether it costs nothing whatever it comes to. The screening is worth nothing, and may cost everything.
     pub fn is_advice(&self) -> bool {
-        self.points[1] <= 0.0
+        self.points[1] <= 0.0 && self.check != SCREENING
     }
 
     /// In a word or two, and that it costs nothing where that is so.
@@ -259,7 +260,7 @@ fn rejected_row(exercise: &str, worth: f64, why: &str) -> Row {
 
 /// Whether code that does not compile is all that there is: a test file that does not compile costs only its own points.
 fn no_exercise_compiles(rows: &[Row]) -> bool {
-    let mut counted = rows.iter().filter(|row| row.counted && !row.is_advice()).peekable();
+    let mut counted = rows.iter().filter(|row| row.counted && row.points[1] > 0.0).peekable();
     counted.peek().is_some() && counted.all(|row| row.not_compiled)
 }
 
@@ -281,13 +282,19 @@ fn counts(verdict: Verdict) -> bool {
 fn rows_of_check(exercise: &str, check: &CheckResult) -> Vec<Row> {
     let shares = || check.cases.iter().filter_map(|case| case.points);
     let total = shares().fold([0.0, 0.0], |sum, [points, worth]| [sum[0] + points, sum[1] + worth]);
-    // Rows add up to the check, or the check is one row. Of one that does not count, only what it is worth matters.
+    // Rows add up to the check, whose points are rounded to hundredths, or the check is one row. Of one that does not count, only
+    // what it is worth matters.
     let adds_up =
-        (total[1] - check.max_points).abs() < 1e-6 && ((total[0] - check.points).abs() < 1e-6 || !counts(check.verdict));
-    if shares().next().is_none() || !adds_up {
+        (total[1] - check.max_points).abs() < 1e-6 && ((total[0] - check.points).abs() < 0.00501 || !counts(check.verdict));
+    if shares().next().is_none() || !adds_up || does_not_compile(check) {
         return vec![row_of_whole(exercise, check)];
     }
     check.cases.iter().enumerate().map(|(index, case)| row_of_case(exercise, check, index, case)).collect()
+}
+
+/// The one case of such a check stands for all of its tests, and rustc's words in it may quote them.
+fn does_not_compile(check: &CheckResult) -> bool {
+    check.verdict == Verdict::Fail && check.cases.iter().any(|case| case.name == "compiles")
 }
 
 /// Whether something of a check is not for the learner's eyes.
@@ -296,7 +303,7 @@ fn is_restricted(check: &CheckResult) -> bool {
 }
 
 fn row_of_whole(exercise: &str, check: &CheckResult) -> Row {
-    let not_compiled = check.verdict == Verdict::Fail && check.cases.iter().any(|case| case.name == "compiles");
+    let not_compiled = does_not_compile(check);
     let message = if is_restricted(check) { restricted_words(check, not_compiled) } else { words(check) };
     let speeds: Vec<&Speed> = check.evidence.iter().chain(&check.more).filter_map(speed).collect();
     Row {
@@ -409,6 +416,47 @@ mod tests {
         assert_eq!(first_words("at tests/hidden.rs:3:5:\nassertion failed: a\n left: 1"), "assertion failed: a");
         assert_eq!(first_words("at src/lib.rs:3:5:\nno lock\nsecret"), "at src/lib.rs:3:5:\nno lock");
         assert_eq!(first_words(""), "");
+    }
+
+    #[test]
+    fn what_does_not_compile_is_told_as_such_and_quotes_no_hidden_test() {
+        // As the grader makes it: the one case has all points of the check.
+        let rows = |check: &str, detail: &str| {
+            let check: CheckResult = serde_json::from_value(serde_json::json!({
+                "check": check, "verdict": "fail", "points": 0.0, "max_points": 2.0, "summary": "it does not compile", "seconds": 0.0,
+                "cases": [{ "name": "compiles", "verdict": "fail", "points": [0.0, 2.0], "detail": detail, "seconds": 0.0,
+                            "message": "error[E0599]: no method `secret`", "records": [] }],
+                "evidence": null
+            }))
+            .expect("a check");
+            rows_of_check("algorithms/merge_sort", &check)
+        };
+        let (public, hidden) = (rows("tests", "full"), rows(HIDDEN, "actual"));
+        assert!(no_exercise_compiles(&public) && no_exercise_compiles(&hidden));
+        assert!(public[0].message.as_ref().is_some_and(|said| said.contains("E0599")));
+        assert!(hidden[0].message.as_ref().is_some_and(|said| said.contains("do not compile") && !said.contains("secret")));
+    }
+
+    #[test]
+    fn a_share_that_is_no_whole_hundredth_has_its_rows() {
+        let case = |passes: bool| {
+            let verdict = if passes { Verdict::Pass } else { Verdict::Fail };
+            let points = Some([if passes { 3.0 / 13.0 } else { 0.0 }, 3.0 / 13.0]);
+            CaseResult { points, ..CaseResult::new("a", verdict, None) }
+        };
+        let check: CheckResult = serde_json::from_value(serde_json::json!({
+            "check": "tests", "verdict": "fail", "points": 0.23, "max_points": 3.0, "summary": "", "seconds": 0.0, "cases": [],
+            "evidence": null
+        }))
+        .expect("a check");
+        let check = CheckResult { cases: (0..13).map(|index| case(index == 0)).collect(), ..check };
+        assert_eq!(rows_of_check("algorithms/merge_sort", &check).len(), 13);
+    }
+
+    #[test]
+    fn what_the_screening_finds_is_no_advice() {
+        let of = |check: &str| Row { check: check.into(), ..rejected_row("threads/spin_lock", 0.0, "`asm!`") };
+        assert_eq!([of("lints"), of(SCREENING)].map(|row| row.outcome()), ["advice", "fail"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 
 use super::{
     intake::{self, HandedIn},
+    machine_paths::MachinePaths,
     quiet::Quiet,
     screen::{self, Costs, Finding},
 };
@@ -212,7 +213,7 @@ impl<'a> Grader<'a> {
             limits: Self::limits(),
             remarks: graded.remarks,
         });
-        results
+        MachinePaths::of(&self.catalog.root, &self.catalog.target).taken_out_of(results)
     }
 
     fn graded(&self, folder: &Path, only: &[&'a Exercise], options: Options) -> Result<Result<Graded, String>> {

@@ -10,7 +10,7 @@ use proc_macro2::LineColumn;
 use syn::{Item, UseTree, spanned::Spanned};
 
 use super::rustc::{Diagnostic, Span, words};
-use crate::stage::Sources;
+use crate::{harness, stage::Sources};
 
 /// A test that does not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,11 @@ impl Mended {
         let left = tests_in(&self.main, &self.files[&self.main])?;
         for test in self.tests.iter().filter(|test| !left.contains(test)) {
             let told = lost.iter().find(|broken| broken.test == *test).map(|broken| broken.message.clone());
-            let message = told.or_else(|| self.causes.last().map(|(_, why)| why.clone())).unwrap_or_default();
+            // A function that is several tests went by its own name.
+            let function = test.rsplit("::").next().unwrap_or(test);
+            let of_function = || self.causes.iter().rev().find(|(names, _)| names.iter().any(|name| name == function));
+            let cause = || of_function().or(self.causes.last()).map(|(_, why)| why.clone());
+            let message = told.or_else(cause).unwrap_or_default();
             self.broken.push(Broken { test: test.clone(), message });
         }
         self.tests = left;
@@ -160,14 +164,10 @@ fn parse(file: &str, text: &str) -> Result<syn::File> {
     syn::parse_file(text).with_context(|| format!("{file} is no Rust"))
 }
 
+/// The names of the tests that a main file still has.
 fn tests_in(file: &str, text: &str) -> Result<Vec<String>> {
-    let all = places(file, text)?.into_iter();
-    Ok(all
-        .filter_map(|place| match place.what {
-            What::Test(name) => Some(name),
-            What::Names(_) => None,
-        })
-        .collect())
+    let tests = harness::tests_left(text).with_context(|| file.to_owned())?;
+    Ok(tests.into_iter().map(|test| test.name).collect())
 }
 
 /// Everything of a file that can be left out, in order; what holds something else comes before it.
@@ -294,11 +294,11 @@ mod tests {
     }
 
     const TEXT: &str = "use a::{\n    B, c::{D, E},\n};\n\n/// Text.\n#[test]\nfn one() {\n    B\n}\nfn help() {}\n\n\
-        mod inner {\n    #[tokio::test]\n    async fn two() {}\n}\n";
+        lab::tests_of_each! { a: A, b: B; [two, three] }\n\nfn two<S>() {}\n\nfn three<S>() {}\n";
 
     #[test]
-    fn tests_are_found_also_in_modules() {
-        assert_eq!(file(TEXT).tests, ["one", "inner::two"]);
+    fn tests_are_found_also_where_a_macro_makes_them() {
+        assert_eq!(file(TEXT).tests, ["one", "a::two", "a::three", "b::two", "b::three"]);
     }
 
     #[test]
@@ -315,12 +315,16 @@ mod tests {
     }
 
     #[test]
-    fn a_module_takes_its_tests_along() {
+    fn a_function_that_is_several_tests_takes_all_of_them_along() {
         let mut mended = file(TEXT);
-        let errors = [error(&mended, "mod inner", "wrong"), error(&mended, "async", "wrong too")];
+        let errors = [error(&mended, "fn help", "no help"), error(&mended, "fn two", "wrong")];
         assert!(mended.leave_out(errors.iter()).unwrap());
-        assert_eq!((mended.tests.as_slice(), mended.broken.len()), (["one".to_owned()].as_slice(), 1));
+        assert_eq!(mended.tests, ["one", "a::three", "b::three"]);
+        let broken = ["a::two", "b::two"].map(|test| Broken { test: test.into(), message: "wrong".into() });
+        assert_eq!(mended.broken, broken);
         assert_eq!(mended.files["tests/t.rs"].lines().count(), TEXT.lines().count());
+        // What is left can be made a program.
+        harness::transform(&mended.files["tests/t.rs"], &mended.tests).unwrap();
     }
 
     #[test]
