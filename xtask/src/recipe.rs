@@ -113,6 +113,7 @@ impl Recipes {
         for exercise in exercises {
             let workload = catalog.exercise_folder(exercise).join("workload.rs");
             let workload = if workload.is_file() { crate::stage::read(&workload)? } else { Vec::new() };
+            // Where the course's own program is not there, a submission's workload has to run everybody.
             let timed = if catalog.reference(exercise).is_some() { alone_of(&workload)? } else { workload.clone() };
             let safe = !exercise.about.needs.contains(&Need::Unsafe);
             let forbids = if safe { vec!["-F".to_owned(), "unsafe_code".to_owned()] } else { Vec::new() };
@@ -148,7 +149,6 @@ impl Recipes {
     }
 }
 
-/// Where the course's own program is not there, a submission's workload has to run everybody, and stays as it is.
 fn alone_of(workload: &[u8]) -> Result<Vec<u8>> {
     let text = std::str::from_utf8(workload).context("workload.rs is not UTF-8 text")?;
     Ok(alone::alone(text)?.into_bytes())
