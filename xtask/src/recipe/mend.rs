@@ -10,7 +10,7 @@ use proc_macro2::LineColumn;
 use syn::{Item, UseTree, spanned::Spanned};
 
 use super::rustc::{Diagnostic, Span, words};
-use crate::stage::Sources;
+use crate::{harness, stage::Sources};
 
 /// A test that does not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,13 +146,15 @@ fn parse(file: &str, text: &str) -> Result<syn::File> {
 }
 
 fn tests_in(file: &str, text: &str) -> Result<Vec<String>> {
-    let all = places(file, text)?.into_iter();
-    Ok(all
-        .filter_map(|place| match place.what {
-            What::Test(name) => Some(name),
-            What::Names(_) => None,
-        })
-        .collect())
+    let told = places(file, text)?.into_iter().filter_map(|place| match place.what {
+        What::Test(name) => Some(name),
+        What::Names(_) => None,
+    });
+    let mut all: Vec<String> = told.collect();
+    // What `lab::tests_of_each!` makes of functions. Where one of these was left out, all of its tests are.
+    let made = harness::tests_of(text).unwrap_or_default().into_iter().map(|test| test.name);
+    all.extend(made.filter(|name| name.contains("::") && !all.contains(name)).collect::<Vec<_>>());
+    Ok(all)
 }
 
 /// Everything of a file that can be left out, in order; what holds something else comes before it.
@@ -255,6 +257,12 @@ pub fn blank(text: &mut String, mut ranges: Vec<Range<usize>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_made_of_a_function_for_each_stage_is_a_test() {
+        let text = "lab::tests_of_each! { one: Right, two: Fast; [generic] }\nfn generic<S>() {}\n#[test]\nfn own() {}\n";
+        assert_eq!(tests_in("tests/model.rs", text).unwrap(), ["own", "one::generic", "two::generic"]);
+    }
 
     fn file(text: &str) -> Mended {
         Mended::new(&Sources::from([("tests/t.rs".to_owned(), text.as_bytes().to_owned())]), "tests/t.rs").unwrap()
