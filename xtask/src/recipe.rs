@@ -26,6 +26,7 @@ use crate::{
     scratch::Scratch,
 };
 
+mod alone;
 mod compile;
 mod mend;
 pub mod record;
@@ -93,6 +94,8 @@ pub struct Recipe {
     units: BTreeMap<Flavour, Vec<Unit>>,
     /// The workload's source, which is the course's own.
     workload: Vec<u8>,
+    /// As much of it as is compiled for a submission that is timed.
+    timed: Vec<u8>,
     /// Arguments for the learner's code alone.
     forbids: Vec<String>,
     /// Beginnings of paths of this machine: messages do without them.
@@ -113,11 +116,13 @@ impl Recipes {
         for exercise in exercises {
             let workload = catalog.exercise_folder(exercise).join("workload.rs");
             let workload = if workload.is_file() { crate::stage::read(&workload)? } else { Vec::new() };
+            // Where the course's own program is not there, a submission's workload has to run everybody.
+            let timed = if catalog.reference(exercise).is_some() { alone_of(&workload)? } else { workload.clone() };
             let safe = !exercise.about.needs.contains(&Need::Unsafe);
             let forbids = if safe { vec!["-F".to_owned(), "unsafe_code".to_owned()] } else { Vec::new() };
             let (libraries, units) = (BTreeMap::new(), BTreeMap::new());
             let (name, toolchain, hidden) = (exercise.name.clone(), toolchain.clone(), hidden(catalog));
-            let recipe = Recipe { name, toolchain, libraries, units, workload, forbids, hidden };
+            let recipe = Recipe { name, toolchain, libraries, units, workload, timed, forbids, hidden };
             by_name.insert(exercise.name.clone(), recipe);
         }
         for flavour in FLAVOURS {
@@ -145,6 +150,11 @@ impl Recipes {
     pub fn of(&self, exercise: &Exercise) -> Result<&Recipe> {
         self.by_name.get(&exercise.name).with_context(|| format!("how {} is compiled was not recorded", exercise.name))
     }
+}
+
+fn alone_of(workload: &[u8]) -> Result<Vec<u8>> {
+    let text = std::str::from_utf8(workload).context("workload.rs is not UTF-8 text")?;
+    Ok(alone::alone(text)?.into_bytes())
 }
 
 /// The folders of the course and of others' crates: what stands in them is told without.

@@ -119,7 +119,8 @@ impl Programs {
 }
 
 impl<'a> Grader<'a> {
-    /// Builds what the exercises depend on, and the course's own programs that submissions are timed against.
+    /// Builds what the exercises depend on and, where run times are compared, the course's own programs that submissions are timed
+    /// against.
     ///
     /// `only` are the exercises that are graded, whether a submission touches them or not; empty, those that it touches.
     /// `trampoline` is the runner's own program.
@@ -133,7 +134,7 @@ impl<'a> Grader<'a> {
         let wanted = wanted(catalog, &only);
         let recipes = Recipes::record(catalog, &wanted, trampoline)?;
         let mut opponents = BTreeMap::new();
-        for exercise in wanted.iter().filter(|exercise| exercise.about.speed.is_some()) {
+        for exercise in wanted.iter().filter(|exercise| options.timed && exercise.about.speed.is_some()) {
             if let Some(reference) = catalog.reference(exercise) {
                 let program = reference.workload(catalog)?;
                 let program =
@@ -252,7 +253,7 @@ impl<'a> Grader<'a> {
         // Another user's program has to get through to its own folder.
         std::fs::set_permissions(work.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let busy = self.quiet.busy()?;
-        let package = self.build(exercise, sources, work.path())?;
+        let package = self.build(exercise, sources, is_timed, work.path())?;
         // The compiler has had its word on what could not be read, and must have refused it.
         let unread = findings.iter().any(|finding| finding.costs == Costs::Unread);
         if unread && package.built.values().any(|built| built.good) {
@@ -303,13 +304,13 @@ impl<'a> Grader<'a> {
     }
 
     /// Compiles everything that the checks of an exercise run, in `work`.
-    fn build(&self, exercise: &Exercise, sources: &Sources, work: &Path) -> Result<Package> {
+    fn build(&self, exercise: &Exercise, sources: &Sources, is_timed: bool, work: &Path) -> Result<Package> {
         let recipe = self.recipes.of(exercise)?;
         let sandbox = Sandbox::detect(&self.trampoline);
         none_is_gone(&self.layers, &sandbox.layers())?;
         let compile = |call: &recipe::Call<'_>| compiler_behind(&sandbox, call);
         let compiler = Compiler { runner: &compile, limits: recipe::Limits::default() };
-        let targets = targets_of(exercise);
+        let targets = targets_of(exercise, is_timed);
         let flavours: Vec<Flavour> =
             recipe::FLAVOURS.into_iter().filter(|flavour| targets.iter().any(|target| target.flavour == *flavour)).collect();
         let built = side_by_side(&flavours, |flavour| {
@@ -460,9 +461,9 @@ fn checks_of(exercise: &Exercise) -> Vec<&'static str> {
     checks
 }
 
-fn targets_of(exercise: &Exercise) -> Vec<Target> {
+fn targets_of(exercise: &Exercise, is_timed: bool) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
-    for check in checks_of(exercise) {
+    for check in checks_of(exercise).into_iter().filter(|check| is_timed || *check != "speed") {
         let target = match check {
             "tests" => Target { name: "behaviour", flavour: Flavour::Plain, part: Part::Tests("behaviour") },
             "trace" => Target { name: "trace", flavour: Flavour::Plain, part: Part::Tests("trace") },

@@ -255,7 +255,7 @@ fn place(syntax: &impl Spanned, what: What) -> Place {
 }
 
 /// Takes away what stands there; lines stay lines.
-fn blank(text: &mut String, mut ranges: Vec<Range<usize>>) {
+pub fn blank(text: &mut String, mut ranges: Vec<Range<usize>>) {
     // From the end, so that what is still to go stays where it is; what holds another one goes with it.
     ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
     ranges.dedup_by(|inner, outer| inner.end <= outer.end);
