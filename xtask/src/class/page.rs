@@ -291,7 +291,10 @@ fn of_cause(class: &Class, cause: &Cause, i: usize) -> String {
 
 /// Its first words, by which causes of the same test are told apart before they are opened.
 fn gist(cause: &Cause) -> String {
-    let first = cause.failure.as_ref().and_then(|failure| failure.sentences().first().cloned());
+    let first = cause.failure.as_ref().and_then(|failure| {
+        let mends = failure.repair.as_ref().map(|repair| format!("; {} for {} mends it", repair.to, repair.from));
+        Some(failure.sentences().first()?.clone() + &mends.unwrap_or_default())
+    });
     let line = first.unwrap_or_else(|| cause.message.clone());
     // Where it happened, and that something did not compile, is said in a line of its own before the words that matter.
     let line = line.lines().map(str::trim).find(|line| !line.is_empty() && !line.ends_with(':')).unwrap_or_default();

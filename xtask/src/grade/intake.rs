@@ -129,7 +129,7 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
         }
         if let Some(place) = &place {
             taken.ignored.extend(not_taken(place, &catalog.exercise_folder(exercise), exercise));
-            let missing = exercise.about.files.iter().filter(|file| !place.join(file).exists());
+            let missing = exercise.about.files.iter().filter(|file| sources.is_ok() && !place.join(file).exists());
             taken.remarks.extend(missing.map(|file| Remark {
                 exercise: exercise.path(),
                 place: file.clone(),
