@@ -52,6 +52,8 @@ pub struct Grader<'a> {
     trampoline: PathBuf,
     layers: Vec<Layer>,
     options: Options,
+    /// What no learner has, for seeds that no learner can know.
+    secret: String,
 }
 
 /// How submissions are graded.
@@ -144,8 +146,9 @@ impl<'a> Grader<'a> {
         }
         let layers = Sandbox::detect(trampoline).layers();
         let quiet = Quiet::of(&catalog.scratch())?;
+        let secret = hash_of(&catalog.root, &["solutions"], "");
         let scratch = Scratch::new(&catalog.scratch().join("submissions"))?;
-        Ok(Self { catalog, only, recipes, opponents, quiet, scratch, trampoline: trampoline.to_owned(), layers, options })
+        Ok(Self { catalog, only, recipes, opponents, quiet, scratch, trampoline: trampoline.to_owned(), layers, options, secret })
     }
 
     /// What keeps a submission's code from the rest of this machine.
@@ -223,7 +226,7 @@ impl<'a> Grader<'a> {
             Err(why) => return Ok(Err(why)),
         };
         let fingerprint = taken.fingerprint();
-        let seed = options.seed.unwrap_or_else(|| seed_of(&fingerprint));
+        let seed = options.seed.unwrap_or_else(|| seed_of(&self.secret, &fingerprint));
         let (files, mut remarks) = (taken.files(), taken.remarks);
         remarks.extend(of_another_course(self.catalog, &taken.base));
         let (mut exercises, mut layers) = (Vec::new(), Vec::new());
@@ -416,30 +419,36 @@ impl GradeOne for Grader<'_> {
 
     /// A hash of everything in the course that points depend on, by names from its root on: it is the same on every machine.
     fn course(&self) -> String {
-        let mut digest = lab::workload::Digest::default();
-        let mut part = |bytes: &[u8]| {
-            digest.write_usize(bytes.len());
-            digest.write(bytes);
-        };
-        part(crate::machine::here().rustc.as_bytes());
-        part(format!("{:?}", self.options).as_bytes());
-        self.only.iter().for_each(|exercise| part(exercise.name.as_bytes()));
-        for path in course_files(&self.catalog.root) {
-            let name = path.strip_prefix(&self.catalog.root).unwrap_or(&path);
-            part(name.as_os_str().as_encoded_bytes());
-            part(&std::fs::read(&path).unwrap_or_default());
-        }
-        format!("{:016x}", digest.finish())
+        let own = ["Cargo.toml", "Cargo.lock", "lab/src", "xtask/src", "exercises", "solutions"];
+        let exercises: Vec<&str> = self.only.iter().map(|exercise| exercise.name.as_str()).collect();
+        let made = format!("{} {:?} {}", crate::machine::here().rustc, self.options, exercises.join(" "));
+        hash_of(&self.catalog.root, &own, &made)
     }
 }
 
-/// Sources and manifests of everything that takes part in grading, sorted.
-fn course_files(root: &Path) -> Vec<PathBuf> {
-    let folders = ["lab/src", "xtask/src", "exercises", "solutions"].map(|name| root.join(name));
-    let below = folders.iter().flat_map(|folder| files_below(folder).unwrap_or_default());
-    let counted = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "rs" || ending == "toml");
-    let own = ["Cargo.toml", "Cargo.lock"].map(|name| root.join(name));
-    let mut files: Vec<PathBuf> = below.filter(counted).chain(own).collect();
+/// A hash of `more`, and of the sources and manifests in these files and folders of the course, by names from its root on.
+fn hash_of(root: &Path, places: &[&str], more: &str) -> String {
+    let mut digest = lab::workload::Digest::default();
+    let mut part = |bytes: &[u8]| {
+        digest.write_usize(bytes.len());
+        digest.write(bytes);
+    };
+    part(more.as_bytes());
+    for path in course_files(root, places) {
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        part(name.as_os_str().as_encoded_bytes());
+        part(&std::fs::read(&path).unwrap_or_default());
+    }
+    format!("{:016x}", digest.finish())
+}
+
+fn course_files(root: &Path, places: &[&str]) -> Vec<PathBuf> {
+    let counted = |path: &PathBuf| path.extension().is_some_and(|ending| ["rs", "toml", "lock"].iter().any(|own| ending == *own));
+    let below = |place: &&str| {
+        let path = root.join(place);
+        if path.is_dir() { files_below(&path).unwrap_or_default() } else { vec![path] }
+    };
+    let mut files: Vec<PathBuf> = places.iter().flat_map(below).filter(counted).collect();
     files.sort();
     files
 }
@@ -519,9 +528,11 @@ fn wanted<'a>(catalog: &'a Catalog, only: &[&'a Exercise]) -> Vec<&'a Exercise> 
     if only.is_empty() { catalog.exercises.iter().collect() } else { only.to_vec() }
 }
 
-/// The same submission has the same inputs wherever it is graded, and nobody can know them before it is written.
-fn seed_of(fingerprint: &str) -> u64 {
+/// The same submission has the same inputs wherever it is graded. Nobody who has not the course's solutions can know them before
+/// it is written, or write it until it has inputs to his liking.
+fn seed_of(secret: &str, fingerprint: &str) -> u64 {
     let mut digest = lab::workload::Digest::default();
+    digest.write(secret.as_bytes());
     digest.write(fingerprint.as_bytes());
     // Small enough to be read and typed.
     digest.finish() % 1_000_000
