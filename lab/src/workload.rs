@@ -479,7 +479,8 @@ pub enum Answer {
 ///
 /// `--trace FILE` writes a Chrome trace of everything it runs.
 pub fn main<W: Workload>() -> ExitCode {
-    match serve::<W>() {
+    let mut stage = Standing::<W> { stage: None, next: None };
+    match serve(&mut stage) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("workload {}: {message}", W::spec().name);
@@ -488,8 +489,92 @@ pub fn main<W: Workload>() -> ExitCode {
     }
 }
 
-fn serve<W: Workload>() -> Result<(), String> {
-    let name = W::spec().name;
+/// A [`Workload`] as the protocol sees it: without its types. So the protocol is compiled once, with this library, and not
+/// again with each workload, of which a class compiles hundreds.
+trait Stage {
+    fn spec(&self) -> Spec;
+    fn peers(&self) -> Vec<&'static str>;
+    fn sweep(&self) -> Option<Sweep>;
+    /// Makes ready for a run of a contender; false where none is called so.
+    fn prepare(&mut self, contender: String, setup: Setup) -> bool;
+    /// Whether there is a run that was made ready and is not over.
+    fn is_ready(&self) -> bool;
+    /// Runs it, around which goes `around`, and calls `said` as soon as it is over; the output's digest.
+    fn go(&mut self, around: Around<'_>, said: &mut dyn FnMut() -> Result<(), String>) -> Result<u64, String>;
+    /// As the others that follow, `None` where nothing is prepared.
+    fn cost(&self) -> Option<Option<Counted>>;
+    fn export(&self, file: &Path) -> Option<io::Result<()>>;
+    fn judge(&self, file: &Path, threads: usize) -> Option<io::Result<u64>>;
+}
+
+/// What goes around a run: calls what it is given, once.
+type Around<'a> = &'a mut dyn FnMut(&mut dyn FnMut());
+
+/// What was prepared last.
+struct Standing<W: Workload> {
+    stage: Option<(Setup, W)>,
+    next: Option<(Entry<W>, W::Input)>,
+}
+
+impl<W: Workload> Stage for Standing<W> {
+    fn spec(&self) -> Spec {
+        W::spec()
+    }
+
+    fn peers(&self) -> Vec<&'static str> {
+        W::peers().into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn sweep(&self) -> Option<Sweep> {
+        W::sweep()
+    }
+
+    fn prepare(&mut self, contender: String, setup: Setup) -> bool {
+        let Some(entry) = entry::<W>(&contender) else { return false };
+        if self.stage.as_ref().is_none_or(|(standing, _)| *standing != setup) {
+            // The old one first: two servers or two inputs at a time would cost memory and ports.
+            drop(self.stage.take());
+            self.stage = Some((setup, W::prepare(&setup)));
+        }
+        self.next = self.stage.as_ref().map(|(_, workload)| (entry, workload.input()));
+        true
+    }
+
+    fn is_ready(&self) -> bool {
+        self.stage.is_some() && self.next.is_some()
+    }
+
+    fn go(&mut self, around: Around<'_>, said: &mut dyn FnMut() -> Result<(), String>) -> Result<u64, String> {
+        let (Some((_, workload)), Some((run, input))) = (&self.stage, self.next.take()) else {
+            return Err("go without a prepare of its own".into());
+        };
+        let mut input = Some(input);
+        let mut outcome = None;
+        around(&mut || {
+            if let Some(input) = input.take() {
+                let output = run(workload, input);
+                outcome = Some(said().map(|()| output));
+            }
+        });
+        let output = outcome.unwrap_or_else(|| Err("the run was not run".into()))?;
+        Ok(workload.digest(&output))
+    }
+
+    fn cost(&self) -> Option<Option<Counted>> {
+        self.stage.as_ref().map(|(_, workload)| workload.cost())
+    }
+
+    fn export(&self, file: &Path) -> Option<io::Result<()>> {
+        self.stage.as_ref().map(|(_, workload)| workload.export(file))
+    }
+
+    fn judge(&self, file: &Path, threads: usize) -> Option<io::Result<u64>> {
+        self.stage.as_ref().map(|(_, workload)| workload.import(file, threads).map(|output| workload.digest(&output)))
+    }
+}
+
+fn serve(stage: &mut dyn Stage) -> Result<(), String> {
+    let name = stage.spec().name;
     let mut arguments = std::env::args_os().skip(1);
     let mut trace_file = None;
     while let Some(argument) = arguments.next() {
@@ -511,8 +596,6 @@ fn serve<W: Workload>() -> Result<(), String> {
     let mut trace =
         trace_file.map(|file| trace::chrome(&file)).transpose().map_err(|error| format!("cannot write the trace: {error}"))?;
 
-    let mut stage: Option<(Setup, W)> = None;
-    let mut next: Option<(String, W::Input)> = None;
     for line in iter::once(Ok(first)).chain(BufReader::new(requests).lines()) {
         let line = line.map_err(|error| format!("cannot read a request: {error}"))?;
         let request = match serde_json::from_str::<Request>(&line) {
@@ -524,67 +607,50 @@ fn serve<W: Workload>() -> Result<(), String> {
         };
         match request {
             Request::Hello => {
-                let contenders = ["baseline", "submission"].into_iter().chain(W::peers().into_iter().map(|(name, _)| name));
+                let contenders = ["baseline", "submission"].into_iter().chain(stage.peers());
                 let contenders = contenders.map(String::from).collect();
-                answers.send(&Answer::Hello { protocol: PROTOCOL, spec: W::spec(), contenders, sweep: W::sweep() })?;
+                answers.send(&Answer::Hello { protocol: PROTOCOL, spec: stage.spec(), contenders, sweep: stage.sweep() })?;
             }
             Request::Prepare { contender, setup, .. } => {
-                if entry::<W>(&contender).is_none() {
-                    answers.send(&Answer::Error(format!("no contender is called {contender:?}")))?;
-                    continue;
-                }
-                if stage.as_ref().is_none_or(|(standing, _)| *standing != setup) {
-                    // The old one first: two servers or two inputs at a time would cost memory and ports.
-                    drop(stage.take());
-                    stage = Some((setup, W::prepare(&setup)));
-                }
-                next = stage.as_ref().map(|(_, workload)| (contender, workload.input()));
-                answers.send(&Answer::Prepared { pid: std::process::id() })?;
+                let unknown = format!("no contender is called {contender:?}");
+                let is_known = stage.prepare(contender, setup);
+                answers.send(&if is_known { Answer::Prepared { pid: std::process::id() } } else { Answer::Error(unknown) })?;
             }
-            Request::Go => match (&stage, next.take()) {
-                (Some((_, workload)), Some((contender, input))) => {
-                    let Some(run) = entry::<W>(&contender) else { unreachable!("`prepare` has looked it up") };
-                    // Said inside the recording: to put in order what that has kept is no part of the run.
-                    let go = || {
-                        let output = run(workload, input);
-                        answers.send(&Answer::Done {}).map(|()| output)
-                    };
-                    let output = match &mut trace {
-                        None => go()?,
-                        Some(trace) => {
-                            let (output, strands) = par::record_moments(go);
+            Request::Go if !stage.is_ready() => answers.send(&Answer::Error("go without a prepare of its own".into()))?,
+            Request::Go => {
+                // Said inside the recording: to put in order what that has kept is no part of the run.
+                let mut said = || answers.send(&Answer::Done {});
+                let digest = match &mut trace {
+                    None => stage.go(&mut |run| run(), &mut said)?,
+                    Some(trace) => {
+                        let mut around = |run: &mut dyn FnMut()| {
+                            let ((), strands) = par::record_moments(run);
                             strands.into_iter().for_each(|run| trace.add_run(run));
-                            output?
-                        }
-                    };
-                    let digest = format!("{:016x}", workload.digest(&output));
-                    answers.send(&Answer::Output { digest })?;
-                }
-                _ => answers.send(&Answer::Error("go without a prepare of its own".into()))?,
-            },
-            Request::Cost { burden } => match &stage {
-                Some((_, workload)) => {
-                    let priced = workload.cost().map(|counted| counted.priced(burden));
-                    answers.send(&Answer::Cost(priced))?;
-                }
-                None => answers.send(&Answer::Error("cost without a prepare".into()))?,
-            },
+                        };
+                        stage.go(&mut around, &mut said)?
+                    }
+                };
+                answers.send(&Answer::Output { digest: format!("{digest:016x}") })?;
+            }
+            Request::Cost { burden } => {
+                let answer = match stage.cost() {
+                    Some(counted) => Answer::Cost(counted.map(|counted| counted.priced(burden))),
+                    None => Answer::Error("cost without a prepare".into()),
+                };
+                answers.send(&answer)?;
+            }
             Request::Export { file } => {
-                let answer = match &stage {
-                    Some((_, workload)) => workload.export(&file).map_or_else(
-                        |error| Answer::Error(format!("cannot write {}: {error}", file.display())),
-                        |()| Answer::Exported {},
-                    ),
+                let answer = match stage.export(&file) {
+                    Some(Ok(())) => Answer::Exported {},
+                    Some(Err(error)) => Answer::Error(format!("cannot write {}: {error}", file.display())),
                     None => Answer::Error("export without a prepare".into()),
                 };
                 answers.send(&answer)?;
             }
             Request::Judge { file, threads } => {
-                let answer = match &stage {
-                    Some((_, workload)) => workload.import(&file, threads).map_or_else(
-                        |error| Answer::Unreadable(error.to_string()),
-                        |output| Answer::Output { digest: format!("{:016x}", workload.digest(&output)) },
-                    ),
+                let answer = match stage.judge(&file, threads) {
+                    Some(Ok(digest)) => Answer::Output { digest: format!("{digest:016x}") },
+                    Some(Err(error)) => Answer::Unreadable(error.to_string()),
                     None => Answer::Error("judge without a prepare".into()),
                 };
                 answers.send(&answer)?;

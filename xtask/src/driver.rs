@@ -23,7 +23,7 @@ use lab::{
 
 use crate::{
     check::printable,
-    process::{Group, bare_command},
+    process::{Group, bare_command, complaint},
     proof::fresh_key,
     sandbox::{Policy, Prepared, Sandbox},
 };
@@ -150,7 +150,15 @@ impl Workload {
         let Prepared { mut command, place } = sandbox.prepare(policy, program)?;
         command.current_dir(folder).envs(environment.iter().map(|(name, value)| (name, value)));
         pipes(&mut command);
-        Self::speak(Group::spawn_within(Prepared { command, place })?, limit)?.greeted()
+        let token = place.token().to_owned();
+        let started = Self::speak(Group::spawn_within(Prepared { command, place })?, limit)?.greeted();
+        started.map_err(|error| {
+            // A program that was never started has done nothing wrong.
+            let said = error.downcast_ref::<Fault>().map(|fault| fault.stderr.as_str()).unwrap_or_default();
+            let why = complaint(&token, said).map(anyhow::Error::msg);
+            let why = why.or_else(|| said.starts_with("bwrap: ").then(|| sandbox.stands(policy).err())?);
+            why.map_or(error, |why| why.context(format!("{} could not be run in the sandbox", program.display())))
+        })
     }
 
     /// Asks it who it is.
@@ -226,9 +234,10 @@ impl Workload {
         self.group.leader()
     }
 
-    /// Seconds that its threads, and its children's, have been on a core so far; 0 where the system does not tell.
+    /// Seconds that its threads, and its children's, have been on a core so far; 0 where the system does not tell. Whoever it
+    /// has started and left behind is a child of what stands between it and this process.
     pub fn on_cores(&self) -> f64 {
-        look(self.group.leader()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
+        look(self.group.id()).values().map(|look| Duration::from_nanos(look.ran).as_secs_f64()).sum()
     }
 
     /// What the process has of the main memory; `None` where the system does not tell. Its children are not counted.

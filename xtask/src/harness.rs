@@ -39,7 +39,22 @@ pub struct TestFn {
 /// # Errors
 /// If the file is not Rust, or has tests where none can be found by reading.
 pub fn tests_of(source: &str) -> Result<Vec<TestFn>> {
-    Ok(read(source)?.into_iter().filter(|found| found.present).map(|found| found.test).collect())
+    Ok(read(source, Functions::All)?.into_iter().filter(|found| found.present).map(|found| found.test).collect())
+}
+
+/// As [`tests_of`], of a file that some functions were taken out of: their tests are gone, too.
+///
+/// # Errors
+/// As there.
+pub fn tests_left(source: &str) -> Result<Vec<TestFn>> {
+    Ok(read(source, Functions::Some)?.into_iter().filter(|found| found.present).map(|found| found.test).collect())
+}
+
+/// Which of the functions that `lab::tests_of_each!` names have to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Functions {
+    All,
+    Some,
 }
 
 /// The file as a program with a `main` that proves its tests. `tests` are the names of those that it is to hold: the others
@@ -48,7 +63,7 @@ pub fn tests_of(source: &str) -> Result<Vec<TestFn>> {
 /// # Errors
 /// Those of [`tests_of`]; if the file has no test of such a name; if it has a `main` already.
 pub fn transform(source: &str, tests: &[String]) -> Result<String> {
-    let found = read(source)?;
+    let found = read(source, Functions::Some)?;
     if let Some(missing) = tests.iter().find(|name| !found.iter().any(|found| found.test.name == **name)) {
         bail!("no test of the file is called {missing}");
     }
@@ -90,7 +105,7 @@ struct Found {
     blanked: Vec<Range<usize>>,
 }
 
-fn read(source: &str) -> Result<Vec<Found>> {
+fn read(source: &str, functions: Functions) -> Result<Vec<Found>> {
     let file = syn::parse_file(source).context("it is not Rust")?;
     let mut elsewhere = Elsewhere { lines: Vec::new() };
     let mut found = Vec::new();
@@ -106,7 +121,7 @@ fn read(source: &str) -> Result<Vec<Found>> {
             Item::Macro(item) if item.mac.path.segments.last().is_some_and(|last| last.ident == "tests_of_each") => {
                 let each: Each = item.mac.parse_body().context("it is not what lab::tests_of_each! takes")?;
                 let blanked = item.span().byte_range();
-                found.extend(of_each(&each, &file.items, &blanked)?);
+                found.extend(of_each(&each, &file.items, &blanked, functions)?);
             }
             other => elsewhere.visit_item(other),
         }
@@ -255,7 +270,7 @@ impl Parse for Each {
     }
 }
 
-fn of_each(each: &Each, items: &[Item], blanked: &Range<usize>) -> Result<Vec<Found>> {
+fn of_each(each: &Each, items: &[Item], blanked: &Range<usize>, functions: Functions) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for Stage { module, stage } in &each.stages {
         for function in &each.functions {
@@ -263,7 +278,11 @@ fn of_each(each: &Each, items: &[Item], blanked: &Range<usize>) -> Result<Vec<Fo
                 Item::Fn(item) if item.sig.ident == *function => Some(item),
                 _ => None,
             });
-            let own = own.with_context(|| format!("line {}: no function is called {function}", function.span().start().line))?;
+            let Some(own) = own else {
+                let line = function.span().start().line;
+                anyhow::ensure!(functions == Functions::Some, "line {line}: no function is called {function}");
+                continue;
+            };
             let test = TestFn {
                 name: format!("{module}::{function}"),
                 function: function.to_string(),

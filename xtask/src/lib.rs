@@ -25,7 +25,6 @@ pub mod formats;
 #[cfg(feature = "author")]
 pub mod grade;
 pub mod handout;
-#[cfg(feature = "author")]
 pub mod harness;
 pub mod kept;
 pub mod load;
@@ -45,6 +44,7 @@ pub mod recipe;
 pub mod results;
 pub mod sandbox;
 pub mod scaling;
+pub mod scratch;
 pub mod screen;
 pub mod stage;
 #[cfg(feature = "author")]

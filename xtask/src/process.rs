@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use crate::sandbox::{Excess, Place, Policy, Prepared, Sandbox, Watched, orphans, within};
 
@@ -68,6 +68,8 @@ pub fn end_children_on_signals() -> Result<()> {
             let groups = live();
             for &group in groups.iter() {
                 kill_group(group);
+                // Behind walls it has no group of its own in its first moment.
+                let _gone = Pid::from_raw(group).map(|leader| kill_process(leader, Signal::KILL));
             }
             // What had left its group comes to this process when its parent has died, a moment from now.
             let leaders = groups.clone();
@@ -404,7 +406,8 @@ impl Run<'_> {
         // Kills whatever of the group is left, so that the pipes close and the readers end.
         let token = group.end();
         let (stdout, stderr) = (gather(stdout), gather(stderr));
-        if let Some(why) = complaint(token.as_deref(), end, &stderr) {
+        let failed = end == End::Exited(within::FAILED.into());
+        if let Some(why) = token.filter(|_| failed).and_then(|token| complaint(&token, &stderr)) {
             bail!("{} could not be run in the sandbox: {why}", self.program.display());
         }
         if let (Some((sandbox, policy)), End::Exited(1), true) = (self.within, end, stderr.starts_with("bwrap: ")) {
@@ -415,9 +418,8 @@ impl Run<'_> {
     }
 }
 
-/// What a stage of the sandbox has to say, if it was one that ended: the runner's fault, and no program's.
-fn complaint(token: Option<&str>, end: End, stderr: &str) -> Option<String> {
-    let token = token.filter(|_| end == End::Exited(within::FAILED.into()))?;
+/// What a stage of the sandbox has to say, by the word that only the stages know: the runner's fault, and no program's.
+pub fn complaint(token: &str, stderr: &str) -> Option<String> {
     stderr.lines().find_map(|line| Some(line.strip_prefix(token)?.trim_start_matches(": ").to_owned()))
 }
 
@@ -491,11 +493,19 @@ fn what_it_does(group: u32, beside: &[i32]) -> Vec<String> {
             let Some((name, fields)) = stat(&task.path()) else { continue };
             let waits_in = fs::read_to_string(task.path().join("wchan")).unwrap_or_default();
             let state = fields.first().map(String::as_str).unwrap_or_default();
-            *lines.entry(format!("`{name}` {}", in_words(state, &waits_in))).or_insert(0) += 1;
+            *lines.entry(format!("`{}` {}", without_hash(&name), in_words(state, &waits_in))).or_insert(0) += 1;
         }
     }
     let told = |(line, threads)| if threads == 1 { format!("thread {line}") } else { format!("{threads} threads {line}") };
     lines.into_iter().map(told).collect()
+}
+
+/// A thread's name without the hash behind a program's, as much of it as the kernel keeps: it is another one on every machine.
+fn without_hash(name: &str) -> &str {
+    match name.rsplit_once('-') {
+        Some((program, hash)) if name.len() == 15 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => program,
+        _ => name,
+    }
 }
 
 /// The name, and the fields behind it, of a `stat` file.
@@ -519,5 +529,19 @@ fn in_words(state: &str, waits_in: &str) -> String {
         (_, place) if place.contains("nanosleep") => "slept".into(),
         (_, "" | "0") => "was asleep".into(),
         (_, place) => format!("was asleep in the kernel (`{place}`)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_called_the_same_on_every_machine() {
+        assert_eq!(without_hash("behaviour-4bc5d"), "behaviour");
+        assert_eq!(without_hash("model-4bc5d0123"), "model");
+        for own in ["worker-7", "reader-of-files", "behaviour-4bc5z"] {
+            assert_eq!(without_hash(own), own);
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -21,8 +21,12 @@ use self::{
     record::{Recorded, Unit, Workspace},
     rustc::toolchain,
 };
-use crate::catalog::{Catalog, Exercise, Need};
+use crate::{
+    catalog::{Catalog, Exercise, Need},
+    scratch::Scratch,
+};
 
+mod alone;
 mod compile;
 mod mend;
 pub mod record;
@@ -90,6 +94,8 @@ pub struct Recipe {
     units: BTreeMap<Flavour, Vec<Unit>>,
     /// The workload's source, which is the course's own.
     workload: Vec<u8>,
+    /// As much of it as is compiled for a submission that is timed.
+    timed: Vec<u8>,
     /// Arguments for the learner's code alone.
     forbids: Vec<String>,
     /// Beginnings of paths of this machine: messages do without them.
@@ -110,11 +116,13 @@ impl Recipes {
         for exercise in exercises {
             let workload = catalog.exercise_folder(exercise).join("workload.rs");
             let workload = if workload.is_file() { crate::stage::read(&workload)? } else { Vec::new() };
+            // Where the course's own program is not there, a submission's workload has to run everybody.
+            let timed = if catalog.reference(exercise).is_some() { alone_of(&workload)? } else { workload.clone() };
             let safe = !exercise.about.needs.contains(&Need::Unsafe);
             let forbids = if safe { vec!["-F".to_owned(), "unsafe_code".to_owned()] } else { Vec::new() };
             let (libraries, units) = (BTreeMap::new(), BTreeMap::new());
             let (name, toolchain, hidden) = (exercise.name.clone(), toolchain.clone(), hidden(catalog));
-            let recipe = Recipe { name, toolchain, libraries, units, workload, forbids, hidden };
+            let recipe = Recipe { name, toolchain, libraries, units, workload, timed, forbids, hidden };
             by_name.insert(exercise.name.clone(), recipe);
         }
         for flavour in FLAVOURS {
@@ -144,6 +152,11 @@ impl Recipes {
     }
 }
 
+fn alone_of(workload: &[u8]) -> Result<Vec<u8>> {
+    let text = std::str::from_utf8(workload).context("workload.rs is not UTF-8 text")?;
+    Ok(alone::alone(text)?.into_bytes())
+}
+
 /// The folders of the course and of others' crates: what stands in them is told without.
 fn hidden(catalog: &Catalog) -> Vec<String> {
     let own = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
@@ -161,31 +174,17 @@ fn hidden(catalog: &Catalog) -> Vec<String> {
 /// sandbox may read. It stays as it is when cargo builds them anew.
 #[derive(Debug)]
 struct Kit {
-    folder: PathBuf,
-    #[expect(dead_code, reason = "locked while the folder is in use")]
-    lock: File,
+    scratch: Scratch,
 }
 
 impl Kit {
-    /// Makes an empty one, and removes those whose owners were killed. The caller has the recording's lock.
+    /// Makes an empty one.
     fn new(all: &Path) -> Result<Self> {
-        fs::create_dir_all(all).with_context(|| format!("cannot make {}", all.display()))?;
-        for entry in fs::read_dir(all).with_context(|| format!("cannot read {}", all.display()))?.flatten() {
-            let abandoned = File::open(entry.path().join("lock")).map_or(true, |lock| lock.try_lock().is_ok());
-            if abandoned {
-                // Another user's, or on its way out: it does no harm.
-                let _removed = fs::remove_dir_all(entry.path());
-            }
-        }
-        let folder =
-            tempfile::Builder::new().prefix("kit-").tempdir_in(all).context("cannot make a folder for libraries")?.keep();
-        let lock = File::create(folder.join("lock")).context("cannot make a lock")?;
-        lock.try_lock().context("cannot lock a new file")?;
-        Ok(Self { folder, lock })
+        Ok(Self { scratch: Scratch::new(all)? })
     }
 
     fn fill(&self, flavour: Flavour, libraries: &[PathBuf]) -> Result<PathBuf> {
-        let folder = self.folder.join(flavour.name());
+        let folder = self.scratch.path().join(flavour.name());
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         for library in libraries {
             let wanted = library.extension().is_some_and(|kind| ["rlib", "rmeta", "so", "dylib"].iter().any(|own| kind == *own));
@@ -197,12 +196,5 @@ impl Kit {
             }
         }
         Ok(folder)
-    }
-}
-
-impl Drop for Kit {
-    fn drop(&mut self) {
-        // What stays is removed by the next recording.
-        let _removed = fs::remove_dir_all(&self.folder);
     }
 }

@@ -19,7 +19,10 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -31,12 +34,14 @@ use crate::{process::Group, results::Layer};
 
 use cgroup::Controllers;
 pub use place::{Excess, Place, Prepared, Watched};
+pub use private::Private;
 use within::{Inner, Outer, Stage};
 
 mod bubblewrap;
 mod cgroup;
 pub mod orphans;
 mod place;
+mod private;
 mod rules;
 pub mod within;
 
@@ -176,7 +181,7 @@ pub struct Sandbox {
     /// The version of the kernel's interface.
     landlock: Found<u32>,
     cgroup: Found<Controllers>,
-    /// The user that a program runs as; of interest to root alone.
+    /// Whether programs can run as users that nobody is, and not as root; of interest to root alone.
     user: Found<u32>,
     /// What could not be run as that user, for it cannot reach it.
     kept_root: Mutex<Option<String>>,
@@ -197,6 +202,8 @@ impl Sandbox {
     /// As [`detect`](Self::detect), and as if the layers in `without` (`bwrap`, `landlock`, `cgroup`, `user`) were not there.
     pub fn detect_without(trampoline: &Path, without: &[&str]) -> Self {
         orphans::adopt();
+        let own = getuid().as_raw();
+        place::sweep(&env::temp_dir(), |user| user == own || (FIRST_USER..FIRST_USER + USERS).contains(&user));
         let off = |name: &str| without.contains(&name).then(|| format!("switched off by {VARIABLE}"));
         let found = |name: &str, look: &dyn Fn() -> Result<u32, String>| match off(name).map_or_else(look, Err) {
             Ok(works) => Found::Works(works),
@@ -294,9 +301,9 @@ impl Sandbox {
     fn user_layer(&self) -> Layer {
         let kept = self.kept_root.lock().unwrap_or_else(PoisonError::into_inner);
         match (&self.user, kept.as_ref()) {
-            (Found::Works(user), None) => layer("user", true, format!("programs run as user {user}, not as root")),
-            (Found::Works(user), Some(what)) => {
-                layer("user", false, format!("programs run as user {user}, but not all: root stayed {what}"))
+            (Found::Works(_), None) => layer("user", true, "each program runs as a user of its own, not as root"),
+            (Found::Works(_), Some(what)) => {
+                layer("user", false, format!("programs run as users of their own, but not all: root stayed {what}"))
             }
             (Found::Not(why), _) => layer("user", false, format!("programs stay root: {why}")),
         }
@@ -355,11 +362,20 @@ impl Sandbox {
         Ok(Prepared { command, place })
     }
 
+    /// Makes everything in `folder`, which programs have written, the runner's own again: its owner may change a file's mode
+    /// whatever the walls say of its content, and a file that is closed to other users is run as root.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn take_back(&self, folder: &Path) -> Result<()> {
+        if getuid().is_root() { place::give(folder, 0) } else { Ok(()) }
+    }
+
     fn user_for(&self, policy: &Policy, program: &Path, mounts_are_own: bool) -> Option<u32> {
-        let user = *self.user.works()?;
+        self.user.works()?;
         let closed = policy.read.iter().find(|path| !place::open_to_others(path, mounts_are_own));
         let closed = closed.or_else(|| policy.write.iter().find(|path| !mounts_are_own && !place::parents_are_open(path)));
-        let Some(closed) = closed else { return Some(user) };
+        let Some(closed) = closed else { return Some(next_user()) };
         let mut kept = self.kept_root.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get_or_insert_with(|| {
             let (program, closed) = (program.display(), closed.display());
@@ -370,10 +386,8 @@ impl Sandbox {
 
     /// What `RLIMIT_NPROC` is set to. Where it counts more than this program's own, there is room for the others.
     fn process_limit(&self, policy: &Policy, user: Option<u32>) -> u64 {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         match user {
-            // One user for all programs of this grader, of which as many run at a time as there are cores.
-            Some(_) => policy.processes.saturating_mul(cores),
+            Some(_) => policy.processes,
             None if self.counts_alone() => policy.processes,
             None => policy.processes.saturating_add(threads_of(getuid().as_raw())),
         }
@@ -406,14 +420,25 @@ fn whole(policy: &Policy, program: &Path) -> Result<Policy> {
     Ok(policy)
 }
 
-/// A user that nobody is: another one for each runner, so that they do not count each other's processes.
 fn some_user() -> Result<u32, String> {
     if !getuid().is_root() {
         return Err("only root can become another user".into());
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    let user = FIRST_USER + (now ^ getpid().as_raw_nonzero().get().cast_unsigned()) % USERS;
+    let user = next_user();
     place::can_become(user).map(|()| user).map_err(|why| format!("cannot become user {user}: {why}"))
+}
+
+/// A user that nobody is, and another one each time. Two programs of one user would count each other's processes: of a bomb in
+/// one the other could not even be started, which is told as a fault of the grader. And they could end each other.
+fn next_user() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    static FIRST: OnceLock<u32> = OnceLock::new();
+    // Another beginning for each runner.
+    let first = FIRST.get_or_init(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+        (now ^ getpid().as_raw_nonzero().get().cast_unsigned()) % USERS
+    });
+    FIRST_USER + (first + NEXT.fetch_add(1, Ordering::Relaxed) % USERS) % USERS
 }
 
 /// Where a program is, by `PATH`.

@@ -69,7 +69,7 @@ fn each_fits_its_exercise_and_can_be_handed_in() {
         let submission = folder.path().join("submission");
         attack.lay_out(&catalog, &submission).unwrap();
         let exercise = attack.exercise(&catalog).unwrap();
-        let most = exercise.max_points();
+        let most = exercise.max_points() + exercise.hidden.as_ref().map_or(0.0, |hidden| hidden.points);
         assert!(attack.about.gains < most, "{} may have everything", attack.shown());
         let checks: Vec<&str> = attack.about.reason.iter().map(|reason| reason.check.as_str()).collect();
         let known = |check: &&str| exercise.checks().contains(check) || ["any", "submission"].contains(check);
@@ -134,7 +134,7 @@ fn results(catalog: &Catalog, attack: &Attack, state: State, checks: &[(&str, Ve
         check: (*name).to_owned(),
         verdict: *verdict,
         points: *points,
-        max_points: exercise.about.points[*name],
+        max_points: exercise.about.points.get(*name).copied().unwrap_or(0.0),
         summary: "made up".into(),
         seconds: 0.0,
         cases: vec![CaseResult::new("one", *verdict, Some((*says).to_owned()))],
@@ -246,6 +246,21 @@ fn whoever_is_honest_must_lose_nothing() {
     assert!((wronged.lost - 1.0).abs() < 1e-9 && wronged.faults.iter().any(|fault| fault.contains("flagged")), "{wronged:?}");
     let rejected = of(State::Rejected("no".into()), Verdict::Pass, 5.0);
     assert!(!rejected.faults.is_empty(), "{rejected:?}");
+}
+
+#[test]
+fn hidden_tests_count_as_the_others_do() {
+    let catalog = catalog();
+    let honest = named(&catalog, "times_itself");
+    let exercise = honest.exercise(&catalog).unwrap();
+    let points = exercise.hidden.as_ref().expect("word_count has hidden tests").points;
+    let mut checks: Vec<(&str, Verdict, f64, &str)> =
+        exercise.checks().into_iter().map(|check| (check, Verdict::Pass, exercise.about.points[check], "")).collect();
+    let without = judge(&honest, &catalog, &results(&catalog, &honest, State::Graded, &checks)).unwrap();
+    assert!((without.lost - points).abs() < 1e-9, "{without:?}");
+    checks.push(("hidden", Verdict::Pass, points, ""));
+    let with = judge(&honest, &catalog, &results(&catalog, &honest, State::Graded, &checks)).unwrap();
+    assert_eq!((with.lost, with.faults.len()), (0.0, 0), "{with:?}");
 }
 
 #[test]

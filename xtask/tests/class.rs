@@ -12,13 +12,15 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::symlink},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use pretended::{Pretended, class, code, put};
+use pretended::{Pretended, class, put};
 use svg::{assert_texts_have_room, assert_well_formed};
 use xtask::{
+    catalog::{Catalog, find_root},
     chart::{
         Layout,
         class::{Distribution, draw},
@@ -37,6 +39,12 @@ use xtask::{
     },
     results::{State, Verdict},
 };
+
+/// The course itself.
+fn course() -> &'static Catalog {
+    static COURSE: OnceLock<Catalog> = OnceLock::new();
+    COURSE.get_or_init(|| Catalog::read(&find_root().unwrap()).unwrap())
+}
 
 /// A place for a class.
 struct Place {
@@ -66,7 +74,7 @@ impl Place {
         let (submissions, out) = (self.submissions(), self.path(out));
         let shard = shard.map(|shard| shard.parse().unwrap());
         let options =
-            Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, course: None, again: "again" };
+            Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, catalog: course(), again: "again" };
         batch(grader, &options).unwrap()
     }
 
@@ -186,6 +194,20 @@ fn bad_input_has_a_row_each_and_the_batch_goes_on() {
 }
 
 #[test]
+fn what_a_killed_batch_left_beside_a_result_is_taken_away() {
+    let place = Place::new();
+    put(&place.submissions(), "ada", "fine", "");
+    place.grade("out", None);
+    let left = [".tmpAbC", "claim-1"].map(|name| place.path("out/submissions/ada").join(name));
+    for file in &left {
+        let file = fs::File::create(file).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(600)).unwrap();
+    }
+    assert_eq!(place.grade("out", None).kept, ["ada"]);
+    assert_eq!(left.map(|file| file.exists()), [false; 2]);
+}
+
+#[test]
 fn merged_shards_are_the_class_at_once() {
     let place = Place::new();
     class(&place.submissions(), 0);
@@ -201,8 +223,14 @@ fn merged_shards_are_the_class_at_once() {
         assert!(told.contains("cargo xtask grade merge"), "{told}");
     }
     assert_eq!(graded, 40);
+    fs::write(place.path("wrong.toml"), "[[override]]\nstudent = \"x\"\nexercise = \"y\"\npoints = 1\nreason = \"z\"\n").unwrap();
+    merge(&outs, &place.path("merged"), Some(&place.path("wrong.toml"))).unwrap_err();
+    assert!(!place.path("merged").exists(), "nothing is copied for an override that is about nothing");
     merge(&outs, &place.path("merged"), None).unwrap();
     assert_eq!(place.read("merged/grades.csv"), place.read("whole/grades.csv"));
+    let result = "submissions/s01/results.json";
+    let shard = outs.iter().find(|out| out.join(result).exists()).unwrap();
+    assert_eq!(fs::read(place.path("merged").join(result)).unwrap(), fs::read(shard.join(result)).unwrap(), "to the byte");
 
     // In one folder, nothing is left to merge: the last shard writes up the class.
     for n in 1..=4 {
@@ -253,8 +281,15 @@ fn results_are_never_among_the_submissions() {
     put(&place.submissions(), "ada", "fine", "");
     for out in ["submissions", "submissions/out", "submissions/a/b"] {
         let (submissions, out) = (place.submissions(), place.path(out));
-        let options =
-            Options { submissions: &submissions, out: &out, jobs: 1, shard: None, overrides: None, course: None, again: "again" };
+        let options = Options {
+            submissions: &submissions,
+            out: &out,
+            jobs: 1,
+            shard: None,
+            overrides: None,
+            catalog: course(),
+            again: "again",
+        };
         let error = batch(&Pretended::new(&place.path("log")), &options).unwrap_err().to_string();
         assert!(error.contains("is within the submissions"), "{error}");
     }
@@ -300,7 +335,7 @@ fn worker() {
     let grader = Pretended { log: variable("CLASS_LOG").map(PathBuf::from), course: "course 1".into() };
     xtask::process::end_children_on_signals().unwrap();
     let options =
-        Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, course: None, again: "the same" };
+        Options { submissions: &submissions, out: &out, jobs: 2, shard, overrides: None, catalog: course(), again: "the same" };
     batch(&grader, &options).unwrap();
 }
 
@@ -549,10 +584,10 @@ fn the_same_source_is_found_whatever_it_calls_its_names() {
     assert_eq!((same[0].students.clone(), same[0].to_the_byte), (vec!["s06".to_owned(), "s07".to_owned()], false));
     // What is still the starter's is everybody's.
     let submission = place.path("submissions/s06");
-    let taken = [pretended::FILE.to_owned()];
-    assert_eq!(alike::of(&submission, &taken, None).len(), 1);
-    put(&place.path("."), "course", "starter", &code("given", 6));
-    assert_eq!(alike::of(&submission, &taken, Some(&place.path("course"))).len(), 0);
+    let results = Store::new(&place.path("out")).read("s06").unwrap().results;
+    assert_eq!(alike::of(course(), &submission, &results).len(), 1);
+    fs::copy(course().root.join(pretended::FILE), submission.join(pretended::FILE)).unwrap();
+    assert_eq!(alike::of(course(), &submission, &results).len(), 0);
 }
 
 #[test]
@@ -565,7 +600,8 @@ fn the_page_is_well_formed_loads_nothing_and_shows_each_explanation_once() {
     for outside in ["http:", "https:", "//www", " src=", "url(", "@import", "<script", "<link", "<iframe", "<img", " onload"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    assert_eq!(page.matches("the course asks for something that cannot be done").count(), 1);
+    let explanations = page.split("<pre").skip(1).map(|rest| rest.split("</pre>").next().unwrap());
+    assert_eq!(explanations.filter(|text| text.contains("the course asks for something that cannot be done")).count(), 1);
     assert!(page.contains("Nobody passes <code>nobody_can</code>"));
     assert!(page.contains("./submissions/Ada%20O%27Hara/results.json"), "a link is escaped");
     assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)") && !page.contains('\u{202e}') && !page.contains('\u{1b}'));
@@ -640,25 +676,54 @@ fn what_was_not_handed_in_has_no_points_and_what_was_not_measurable_has_none_to_
 }
 
 #[test]
+fn what_cannot_be_graded_of_one_exercise_says_so_in_its_row_and_is_no_failure_of_a_test() {
+    let place = Place::new();
+    let class = graded(&place);
+    let with = |why: &str| {
+        let mut stored: Vec<_> = class.students.iter().map(|student| student.stored.clone()).collect();
+        let one = stored.iter_mut().find(|stored| stored.id == "s06").unwrap();
+        for check in &mut one.results.exercises[0].subjects[0].checks {
+            (check.verdict, check.points, check.evidence) = (Verdict::Fail, 0.0, None);
+            check.cases.clear();
+            check.summary = why.to_owned();
+        }
+        one.results.exercises[0].subjects[0].points = 0.0;
+        Class::new(stored)
+    };
+    let judged = |class: &Class| causes::rates(class, "threads/spin_lock").iter().map(|rate| rate.judged).max().unwrap();
+    for (why, standing) in
+        [("src/lib.rs is not UTF-8 text", "rejected"), ("nothing was handed in for it: there is no src", "not handed in")]
+    {
+        let changed = with(why);
+        let table = written::grades(&changed).unwrap();
+        assert!(table.contains(&format!("\ns06,threads/spin_lock,0,13,{standing},0,,{why}\n")), "{table}");
+        assert_eq!(judged(&changed), judged(&class) - 1);
+        assert!(causes::causes(&changed).iter().all(|cause| !cause.message.contains(why)));
+        let page = page::render(&changed);
+        assert_well_formed(&page);
+        assert_eq!(page.contains(why), standing == "rejected");
+    }
+}
+
+#[test]
 fn an_export_for_jplag_has_what_was_graded_and_the_starter() {
     let place = Place::new();
     graded(&place);
-    put(&place.path("."), "course", "starter", "fn given() {}");
-    let export = || jplag::export(&place.path("out"), &place.submissions(), &place.path("course"), &place.path("jplag"));
+    let export = || jplag::export(&place.path("out"), &place.submissions(), course(), &place.path("jplag"));
     assert_eq!(export().unwrap(), 37);
     let file = |folder: &str| place.path("jplag").join(folder).join(pretended::FILE);
     assert_eq!(
         fs::read(file("submissions/s06")).unwrap(),
         fs::read(place.path("submissions/s06").join(pretended::FILE)).unwrap()
     );
-    assert!(fs::read_to_string(file("base")).unwrap().contains("fn given"));
+    assert_eq!(fs::read(file("base")).unwrap(), fs::read(course().root.join(pretended::FILE)).unwrap());
     assert!(!place.path("jplag/submissions/broken").exists(), "what was rejected is not compared");
     assert!(place.read("jplag/README.md").contains("-l rust -bc base"));
     fs::remove_dir_all(place.submissions().join("s06")).unwrap();
     assert_eq!(export().unwrap(), 36, "a second time there is nothing left of the first");
     assert!(!place.path("jplag/submissions/s06").exists());
 
-    let wrong = jplag::export(&place.path("out"), &place.submissions(), &place.path("course"), place.folder.path());
+    let wrong = jplag::export(&place.path("out"), &place.submissions(), course(), place.folder.path());
     assert!(wrong.unwrap_err().to_string().contains("holds other files"));
     assert!(place.submissions().join("s07").exists(), "nobody's files are taken away");
 }

@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 use xtask::{
-    driver::Workload,
+    driver::{Fault, Workload},
     process::{End, Finished, Run},
     sandbox::{Excess, Policy, Sandbox},
 };
@@ -299,6 +299,54 @@ fn a_fork_bomb_is_bounded() {
     }
 }
 
+#[test]
+fn a_fork_bomb_keeps_no_other_program_from_its_start() {
+    let policy = Policy { processes: 12, ..program() };
+    for walls in each() {
+        if !(walls.has("cgroup") || walls.has("user") || !rustix::process::getuid().is_root()) {
+            println!("skipped: nothing counts processes without {}", walls.without);
+            continue;
+        }
+        let most = 12 * std::thread::available_parallelism().unwrap().get() + 16;
+        std::thread::scope(|scope| {
+            scope.spawn(|| walls.run_for(Duration::from_secs(3), &policy, &["fork-and-hang", &most.to_string()]));
+            let deadline = Instant::now() + Duration::from_secs(3);
+            while processes_with("attack\0sleep").len() < 8 && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+            assert_eq!(walls.run(&policy, &["code", "0"]).end, End::Exited(0), "{}", walls.without);
+        });
+    }
+}
+
+#[test]
+fn what_was_taken_back_cannot_be_closed_by_who_wrote_it() {
+    let folder = open_folder();
+    let file = folder.path().join("file");
+    for walls in each() {
+        assert!(walls.does(&Policy::program([], [folder.path().to_owned()]), &["write", text(&file)]), "{}", walls.without);
+        walls.sandbox.take_back(folder.path()).unwrap();
+        let closes = walls.does(&Policy::program([folder.path().to_owned()], []), &["close", text(&file)]);
+        assert!(!closes || !(walls.has("user") || walls.has("namespaces")), "{}", walls.without);
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn a_workload_that_cannot_be_started_has_done_nothing_wrong() {
+    let folder = open_folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "nothing that runs").unwrap();
+    let policy = Policy::program([folder.path().to_owned()], []);
+    for walls in each() {
+        let started = Workload::start_within((&walls.sandbox, &policy), &file, Path::new("/"), &[], Duration::from_secs(10));
+        let error = started.unwrap_err();
+        assert!(error.downcast_ref::<Fault>().is_none(), "{}: {error:#}", walls.without);
+        assert!(format!("{error:#}").contains("could not be run in the sandbox: cannot start"), "{}: {error:#}", walls.without);
+    }
+}
+
 /// Other tests of this file start sleepers, too; those end with their own runs.
 fn other_test_sleeps() -> bool {
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -432,6 +480,17 @@ fn a_wall_that_cannot_be_put_up_is_the_runners_fault_and_words_about_it_are_not(
         }
         // Its own memory, not the walls': the program is what cannot live in it.
         assert!(run(&nothing).is_ok_and(|finished| finished.end != End::Exited(0)), "{}", walls.without);
+    }
+}
+
+#[test]
+fn a_program_that_ends_what_stands_around_it_has_ended_and_is_nobody_elses_fault() {
+    for walls in each() {
+        for _ in 0..5 {
+            // That it is no error is what counts; how it ends depends on whether it can.
+            let finished = walls.run(&program(), &["end-the-parent"]);
+            assert!([End::Exited(0), End::Exited(143)].contains(&finished.end), "{}: {finished:?}", walls.without);
+        }
     }
 }
 

@@ -184,8 +184,9 @@ fn an_output_without_an_end_fills_no_memory() {
     assert_blamed(&Fake::at_go("exec tr '\\0' x < /dev/zero"), "it answered go with a line that has no end");
     assert_blamed(&Fake::at_go("exec yes"), &format!("{NO_KEY}y"));
     // The right answers, and then without end: found before the next question.
-    let answers = format!(r#"'{{"done":{{}}}}' '{{"output":{{"digest":"{RIGHT}"}}}}' y"#);
-    let flood = Fake::at_go(format!("for answer in {answers}; do say \"$answer\"; done; exec yes"));
+    // The first line of it is there with the last answer, however busy the machine is.
+    let last = format!("{{\"output\":{{\"digest\":\"{RIGHT}\"}}}}\ny");
+    let flood = Fake::at_go(format!("say '{{\"done\":{{}}}}'; say '{last}'; exec yes"));
     assert_blamed(&flood, "it answered before it was asked to quit: ");
 }
 

@@ -54,7 +54,8 @@ pub fn judge(attack: &Attack, catalog: &Catalog, results: &Results) -> Result<Ju
         judgement.faults.push(format!("the grader takes it for its own fault: {why}"));
     }
     if attack.honest {
-        of_honest(&mut judgement, results, &checks, exercise.max_points());
+        let hidden = exercise.hidden.as_ref().map_or(0.0, |hidden| hidden.points);
+        of_honest(&mut judgement, results, &checks, exercise.max_points() + hidden);
     } else {
         of_attack(&mut judgement, attack, results, &checks);
     }

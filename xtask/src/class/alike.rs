@@ -4,9 +4,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
     hash::Hasher,
-    path::{Path, PathBuf},
+    path::Path,
     str::FromStr,
 };
 
@@ -15,12 +14,15 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use serde::{Deserialize, Serialize};
 
 use super::marks::Class;
+use crate::{
+    catalog::Catalog,
+    grade::intake,
+    results::Results,
+    stage::{Sources, sources_in},
+};
 
 /// Of fewer tokens than this, two people write the same by themselves.
 const FEWEST: usize = 40;
-
-/// A learner's file is not larger, in bytes.
-const LARGEST: u64 = 1 << 20;
 
 /// By what the sources of one exercise are compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,55 +35,34 @@ pub struct Alike {
     pub count: usize,
 }
 
-/// Where a file that was taken is in a submission: in its place in the course, in the one folder that the submission consists
-/// of, or in the exercise's own folder; `None` where it is nowhere. Links are not followed.
-pub fn place(folder: &Path, taken: &str) -> Option<PathBuf> {
-    let parts: Vec<&str> = taken.split('/').collect();
-    if parts.iter().any(|part| part.is_empty() || *part == ".." || *part == ".") {
-        return None;
+/// What was taken of a submission for the exercises that it has results of: by exercise, its files by their paths below it.
+/// It is found as the grader found it.
+pub fn sources(catalog: &Catalog, folder: &Path, results: &Results) -> BTreeMap<String, Sources> {
+    let graded: Vec<_> = results.exercises.iter().filter_map(|graded| catalog.find(&graded.path).ok()).collect();
+    if graded.is_empty() {
+        return BTreeMap::new();
     }
-    // `exercises/<track>/<name>/src/..`
-    let own = parts.get(3..).map(|parts| parts.join("/"));
-    let bare = own.as_deref().and_then(|own| own.strip_prefix("src/")).map(str::to_owned);
-    let inside: Vec<PathBuf> = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    let only = inside.iter().find(|path| inside.len() == 1 && path.is_dir());
-    let bases = [Some(folder), only.map(PathBuf::as_path)].into_iter().flatten();
-    let ways = [Some(taken.to_owned()), own, bare];
-    let all = bases.flat_map(|base| ways.iter().flatten().map(move |way| base.join(way)));
-    let top = folder.canonicalize().ok()?;
-    all.into_iter().find(|path| {
-        let about = fs::symlink_metadata(path);
-        let plain = about.is_ok_and(|about| about.is_file() && about.len() <= LARGEST);
-        plain && path.canonicalize().is_ok_and(|path| path.starts_with(&top))
-    })
+    let Ok(Ok(taken)) = intake::take(catalog, folder, &graded) else { return BTreeMap::new() };
+    taken.all.into_iter().filter_map(|handed| Some((handed.exercise.path(), handed.sources.ok()?))).collect()
 }
 
-/// By exercise, the files that were taken: their paths in the course, and their content.
-pub fn sources(folder: &Path, taken: &[String]) -> BTreeMap<String, Vec<(String, String)>> {
-    let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for file in taken {
-        let exercise: Vec<&str> = file.split('/').skip(1).take(2).collect();
-        if let Some(text) = place(folder, file).and_then(|path| fs::read_to_string(path).ok()) {
-            all.entry(exercise.join("/")).or_default().push((file.clone(), text));
-        }
-    }
-    all
-}
-
-/// By exercise, what the submission's files are compared by. What is still the starter's is left out, where `course` is given.
-pub fn of(folder: &Path, taken: &[String], course: Option<&Path>) -> BTreeMap<String, Alike> {
+/// By exercise, what the submission's files are compared by. What is still the starter's is left out.
+pub fn of(catalog: &Catalog, folder: &Path, results: &Results) -> BTreeMap<String, Alike> {
     let mut all = BTreeMap::new();
-    for (exercise, files) in sources(folder, taken) {
-        let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
-        let Some(alike) = alike(&texts) else { continue };
-        let given: Option<Vec<String>> =
-            course.and_then(|course| files.iter().map(|(file, _)| fs::read_to_string(course.join(file)).ok()).collect());
-        let given = given.and_then(|given| self::alike(&given.iter().map(String::as_str).collect::<Vec<_>>()));
+    for (path, sources) in sources(catalog, folder, results) {
+        let Some(alike) = alike(&texts(&sources)) else { continue };
+        let exercise = catalog.find(&path).ok();
+        let given = exercise.and_then(|exercise| sources_in(&catalog.exercise_folder(exercise), exercise).ok());
+        let given = given.and_then(|given| self::alike(&texts(&given)));
         if given.is_none_or(|given| given.tokens != alike.tokens) {
-            all.insert(exercise, alike);
+            all.insert(path, alike);
         }
     }
     all
+}
+
+fn texts(sources: &Sources) -> Vec<&str> {
+    sources.values().filter_map(|content| std::str::from_utf8(content).ok()).collect()
 }
 
 /// Of files that are Rust; `None` of others.
@@ -215,22 +196,5 @@ mod tests {
         let deep = "(".repeat(100_000) + &")".repeat(100_000);
         assert!(alike(&[&deep]).is_some());
         assert!(alike(&["fn f( {"]).is_none());
-    }
-
-    #[test]
-    fn files_are_found_where_they_may_be_and_not_through_links() {
-        let folder = tempfile::tempdir().unwrap();
-        let taken = "exercises/threads/spin_lock/src/lib.rs";
-        for place in [taken, "src/lib.rs", "lib.rs", "repo/exercises/threads/spin_lock/src/lib.rs"] {
-            let submission = folder.path().join(place.replace('/', "-"));
-            fs::create_dir_all(submission.join(place).parent().unwrap()).unwrap();
-            fs::write(submission.join(place), "x").unwrap();
-            assert_eq!(self::place(&submission, taken), Some(submission.join(place)));
-        }
-        let linked = folder.path().join("linked");
-        fs::create_dir(&linked).unwrap();
-        std::os::unix::fs::symlink(folder.path().join("src-lib.rs/src"), linked.join("src")).unwrap();
-        assert_eq!(place(&linked, taken), None);
-        assert_eq!(place(&linked, "../x"), None);
     }
 }

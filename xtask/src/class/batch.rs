@@ -25,6 +25,7 @@ use super::{
     written,
 };
 use crate::{
+    catalog::Catalog,
     machine, process,
     results::{Machine, Results, State},
     screen,
@@ -46,8 +47,8 @@ pub struct Options<'a> {
     pub shard: Option<Shard>,
     /// Points that are given by hand.
     pub overrides: Option<&'a Path>,
-    /// The course's folder: what is still the starter's is not told as the same source twice.
-    pub course: Option<&'a Path>,
+    /// The course: by it a submission's files are found, and what is still the starter's is not told as the same source twice.
+    pub catalog: &'a Catalog,
     /// The command that goes on after an interruption, for the user.
     pub again: &'a str,
 }
@@ -246,10 +247,11 @@ impl<'a> Run<'a> {
 
     fn one(&self, entry: &Entry) -> Result<Came> {
         let key = self.key(entry);
+        let folder = self.store.folder(&entry.id);
         if let Some(kept) = self.kept(&entry.id, &key) {
+            tidy(&folder);
             return Ok(kept);
         }
-        let folder = self.store.folder(&entry.id);
         let claim = match Claim::take(&folder)? {
             Tried::Ours(claim) => claim,
             Tried::Held(who) => return Ok(Came::Held(who)),
@@ -295,8 +297,7 @@ impl<'a> Run<'a> {
             },
             Err(panic) => not_graded(id, format!("the grader's own fault: {:#}", told(&*panic)), &self.machine),
         };
-        let taken = results.submission.as_ref().map_or(Vec::new(), |submission| submission.taken.clone());
-        let found = catch_unwind(AssertUnwindSafe(|| alike::of(folder, &taken, self.options.course)));
+        let found = catch_unwind(AssertUnwindSafe(|| alike::of(self.options.catalog, folder, &results)));
         Stored { alike: found.unwrap_or_default(), ..self.stored(id, results, key) }
     }
 
@@ -356,6 +357,15 @@ fn one_line(text: &str) -> String {
 fn told(panic: &(dyn Any + Send)) -> anyhow::Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     anyhow::anyhow!("it panicked: {}", text.unwrap_or("without a word"))
+}
+
+/// Takes away what a batch has left beside a result that was killed just after it had written that.
+fn tidy(folder: &Path) {
+    if claim::is_any(folder)
+        && let Ok(Tried::Ours(_given_back)) = Claim::take(folder)
+    {
+        sweep(folder);
+    }
 }
 
 /// Takes away what a batch that was killed left half written. Only the holder of the claim writes here.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use lab::finding::{Failure, StepTold};
 
-use super::marks::{Class, handed_in};
+use super::marks::{Class, handed_in, refusal};
 use crate::{
     explain,
-    results::{CaseResult, CheckResult, Verdict},
+    grade::grader::SCREENING,
+    results::{CaseResult, CheckResult, ExerciseResult, Verdict},
 };
 
 /// More of a message is not compared, in characters.
@@ -57,7 +58,7 @@ pub fn causes(class: &Class) -> Vec<Cause> {
     let mut found: BTreeMap<[String; 4], Cause> = BTreeMap::new();
     for student in &class.students {
         for exercise in &student.stored.results.exercises {
-            for check in handed_in(exercise).into_iter().flat_map(|subject| &subject.checks) {
+            for check in judged(exercise) {
                 for (case, key, message, failure) in failures(check) {
                     let place = [exercise.path.clone(), check.check.clone(), case.to_owned(), key.clone()];
                     let cause = found.entry(place).or_insert_with(|| Cause {
@@ -77,6 +78,12 @@ pub fn causes(class: &Class) -> Vec<Cause> {
     let mut causes: Vec<Cause> = found.into_values().collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.students.len()));
     causes
+}
+
+/// The checks of what was handed in, where they were made: why they were not is no matter of a test.
+fn judged(exercise: &ExerciseResult) -> impl Iterator<Item = &CheckResult> {
+    let subject = handed_in(exercise).filter(|subject| refusal(subject).is_none());
+    subject.into_iter().flat_map(|subject| &subject.checks)
 }
 
 /// Of a check that failed: test, cause, message, execution.
@@ -162,7 +169,7 @@ pub fn rates(class: &Class, exercise: &str) -> Vec<Rate> {
     let of = |stored: &'_ super::store::Stored| stored.results.exercises.iter().position(|found| found.path == exercise);
     for student in &class.students {
         let Some(at) = of(&student.stored) else { continue };
-        for check in handed_in(&student.stored.results.exercises[at]).into_iter().flat_map(|subject| &subject.checks) {
+        for check in judged(&student.stored.results.exercises[at]).filter(|check| check.check != SCREENING) {
             count(&mut rates, check);
         }
     }
@@ -171,7 +178,8 @@ pub fn rates(class: &Class, exercise: &str) -> Vec<Rate> {
 
 fn count(rates: &mut Vec<Rate>, check: &CheckResult) {
     let whole = [("", check.verdict)];
-    let cases = check.cases.iter().map(|case| (case.name.as_str(), case.verdict));
+    // That something compiles is told only of what does not.
+    let cases = check.cases.iter().map(|case| (case.name.as_str(), case.verdict)).filter(|(case, _)| *case != "compiles");
     let all: Vec<_> = if check.cases.is_empty() { whole.to_vec() } else { cases.collect() };
     for (case, verdict) in all {
         if !matches!(verdict, Verdict::Pass | Verdict::Fail) {

@@ -154,6 +154,11 @@ fn number_of(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix("claim-")?.parse().ok()
 }
 
+/// Whether there are claims on what has its results in `folder`, dead or not.
+pub fn is_any(folder: &Path) -> bool {
+    highest(folder) > 0
+}
+
 /// The highest number of a claim; 0 where there is none.
 fn highest(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);

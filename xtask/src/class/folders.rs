@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result};
 use lab::workload::Digest;
 
-use crate::chart::text::legal;
+use crate::{chart::text::legal, grade::intake::is_archive};
 
 /// A name may not be longer, in bytes: file systems take 255, and names are put together with others.
 const LONGEST: usize = 128;
@@ -77,11 +77,6 @@ fn entry_of(name: &OsStr, path: &Path) -> Entry {
         }
     };
     Entry { id, folder }
-}
-
-fn is_archive(name: &str) -> bool {
-    let name = name.to_lowercase();
-    [".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".7z", ".rar"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// The name itself where it is fit to be a file's, a cell's and a line's on every system; else one with every byte that is not

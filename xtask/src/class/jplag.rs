@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{alike::sources, folders::entries, store::Store};
-use crate::results::write_whole;
+use crate::{catalog::Catalog, results::write_whole};
 
 const README: &str = "\
 # Similar submissions
@@ -26,7 +26,7 @@ people, and no answer.
 ///
 /// # Errors
 /// If something cannot be read or written, nothing was graded, or `into` holds something else than an earlier export.
-pub fn export(out: &Path, submissions: &Path, course: &Path, into: &Path) -> Result<usize> {
+pub fn export(out: &Path, submissions: &Path, catalog: &Catalog, into: &Path) -> Result<usize> {
     let store = Store::new(out);
     let folders = entries(submissions)?;
     ours_or_empty(into)?;
@@ -40,13 +40,16 @@ pub fn export(out: &Path, submissions: &Path, course: &Path, into: &Path) -> Res
     }
     for stored in store.all()? {
         let folder = folders.iter().find(|entry| entry.id == stored.id).and_then(|entry| entry.folder.as_ref().ok());
-        let (Some(folder), Some(submission)) = (folder, &stored.results.submission) else { continue };
-        let files: Vec<(String, String)> = sources(folder, &submission.taken).into_values().flatten().collect();
-        for (file, text) in &files {
-            write_whole(&into.join("submissions").join(&stored.id).join(file), text.as_bytes())?;
-            base(course, file, into)?;
+        let Some(folder) = folder else { continue };
+        let all = sources(catalog, folder, &stored.results);
+        for (exercise, files) in &all {
+            for (name, content) in files {
+                let file = Path::new("exercises").join(exercise).join(name);
+                write_whole(&into.join("submissions").join(&stored.id).join(&file), content)?;
+                base(&catalog.root, &file, into)?;
+            }
         }
-        written += usize::from(!files.is_empty());
+        written += usize::from(!all.is_empty());
     }
     anyhow::ensure!(written > 0, "{} holds no graded submission; grade the class first", out.display());
     Ok(written)
@@ -61,7 +64,7 @@ fn ours_or_empty(into: &Path) -> Result<()> {
 }
 
 /// The starter's file, where there is one.
-fn base(course: &Path, file: &str, into: &Path) -> Result<()> {
+fn base(course: &Path, file: &Path, into: &Path) -> Result<()> {
     let (given, copy): (PathBuf, PathBuf) = (course.join(file), into.join("base").join(file));
     if copy.exists() || !given.is_file() {
         return Ok(());

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{overrides::Override, store::Stored};
-use crate::results::{CheckResult, ExerciseResult, State, Subject, SubjectResult, Verdict};
+use crate::{
+    grade::intake::NOTHING,
+    results::{CheckResult, ExerciseResult, State, Subject, SubjectResult, Verdict},
+};
 
 /// All results of a class, and what follows from them.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,9 @@ pub struct Mark {
     pub max_points: f64,
     /// Points before the overrides.
     pub graded_points: Option<f64>,
+    /// Why there are no points, or could not be any: of the whole submission, or of what was handed in for this exercise.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
     /// What was changed by hand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
@@ -62,7 +68,7 @@ pub enum Standing {
     Graded,
     /// No file of it was handed in: 0 points.
     NotHandedIn,
-    /// The submission cannot be graded, by what it is: 0 points.
+    /// The submission, or what it holds for the exercise, cannot be graded, by what it is: 0 points.
     Rejected,
     /// No check could be judged on this machine: no points, which is not 0.
     NotMeasurable,
@@ -126,16 +132,37 @@ pub fn counts(check: &CheckResult) -> bool {
 fn mark(stored: &Stored, exercise: &Exercise) -> Mark {
     let all = exercise.max_points;
     let found = stored.results.exercises.iter().find(|found| found.path == exercise.path).and_then(handed_in);
+    let why = match (stored.state(), found) {
+        (State::Error(why) | State::Rejected(why), _) => why,
+        (State::Graded, None) => String::new(),
+        (State::Graded, Some(subject)) => refusal(subject).unwrap_or_default().to_owned(),
+    };
     let (standing, points, max_points) = match (stored.state(), found) {
         (State::Error(_), _) => (Standing::Error, None, all),
         (State::Rejected(_), _) => (Standing::Rejected, Some(0.0), all),
         (State::Graded, None) => (Standing::NotHandedIn, Some(0.0), all),
+        (State::Graded, Some(_)) if why.starts_with(NOTHING) => (Standing::NotHandedIn, Some(0.0), all),
         (State::Graded, Some(subject)) => of_subject(subject, all),
     };
-    Mark { exercise: exercise.path.clone(), standing, points, max_points, graded_points: points, overrides: Vec::new() }
+    Mark { exercise: exercise.path.clone(), standing, points, max_points, graded_points: points, why, overrides: Vec::new() }
+}
+
+/// Why no check of an exercise was made, where what was handed in for it cannot be graded: they all say the same, and nothing
+/// of what they looked at.
+pub fn refusal(subject: &SubjectResult) -> Option<&str> {
+    let mut made = subject.checks.iter().filter(|check| check.max_points > 0.0);
+    let why = made.next()?.summary.as_str();
+    let refused = |check: &CheckResult| {
+        let all = check.max_points > 0.0;
+        !all || (check.verdict == Verdict::Fail && check.cases.is_empty() && check.summary == why && check.evidence.is_none())
+    };
+    (subject.checks.iter().all(refused) && subject.points <= 0.0).then_some(why)
 }
 
 fn of_subject(subject: &SubjectResult, all: f64) -> (Standing, Option<f64>, f64) {
+    if refusal(subject).is_some() {
+        return (Standing::Rejected, Some(0.0), all);
+    }
     if subject.max_points > 0.0 || all <= 0.0 {
         return (Standing::Graded, Some(subject.points), subject.max_points);
     }

@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 
 use super::{
     claim::{Claim, Tried},
+    marks::Class,
+    overrides,
     store::{Store, Stored},
     written,
 };
@@ -22,7 +24,7 @@ use crate::results::State;
 ///
 /// # Errors
 /// If that happens, if two results were graded by different versions of the course, or with other options (points of two
-/// courses make no class), or something cannot be read or written. Then nothing was copied.
+/// courses make no class), an override is about nothing, or something cannot be read or written. Then nothing was copied.
 pub fn merge(outs: &[PathBuf], into: &Path, overrides: Option<&Path>) -> Result<Vec<PathBuf>> {
     let target = Store::new(into);
     let mut all: BTreeMap<String, (PathBuf, Stored)> = BTreeMap::new();
@@ -38,10 +40,14 @@ pub fn merge(outs: &[PathBuf], into: &Path, overrides: Option<&Path>) -> Result<
         add(&mut all, into, target.all()?)?;
     }
     same_course(&all)?;
+    if let Some(path) = overrides {
+        // Before anything is written.
+        overrides::apply(&mut Class::new(all.values().map(|(_, stored)| stored.clone()).collect()), path)?;
+    }
     for (out, stored) in all.values() {
         if !is_same(out, into) {
             match Claim::take(&target.folder(&stored.id))? {
-                Tried::Ours(_claim) => target.write(stored)?,
+                Tried::Ours(_claim) => target.copy(&Store::new(out), &stored.id)?,
                 Tried::Held(who) => bail!("{} in {} is being graded by {who}; wait for it", stored.id, into.display()),
             }
         }

@@ -32,6 +32,9 @@ const CAUSES: usize = 40;
 /// So many characters of a message.
 const MESSAGE: usize = 3_000;
 
+/// So many of its first line.
+const GIST: usize = 100;
+
 /// So many of the slowest.
 const SLOWEST: usize = 10;
 
@@ -160,12 +163,17 @@ fn provenance(class: &Class) -> Vec<(&'static str, Vec<String>)> {
         let active = submission.sandbox.iter().filter(|layer| layer.active).map(|layer| layer.name.as_str());
         active.collect::<Vec<_>>().join(", ")
     });
+    let graded = results().filter(|results| results.submission.as_ref().is_some_and(|submission| !submission.taken.is_empty()));
+    let mut seeds = distinct(graded.map(|results| results.seed.to_string()).collect());
+    if seeds.len() > 1 {
+        seeds = vec!["each submission\u{2019}s own, from its files".into()];
+    }
     let seconds: f64 = results().map(|results| results.seconds).sum();
     vec![
         ("Course", distinct(results().filter_map(|results| results.commit.clone()).collect())),
         ("Toolchain", distinct(results().map(|results| results.machine.rustc.clone()).collect())),
         ("Processor", distinct(results().filter_map(|results| results.machine.processor.clone()).collect())),
-        ("Seed", distinct(results().map(|results| results.seed.to_string()).collect())),
+        ("Seed", seeds),
         ("Sandbox", distinct(walls.collect())),
         ("Took, added up", vec![number::duration(seconds)]),
     ]
@@ -267,17 +275,30 @@ fn wrong(page: &mut String, class: &Class) {
 fn of_cause(class: &Class, cause: &Cause, i: usize) -> String {
     let words = chart::words(&cause.exercise);
     let mut html = format!(
-        "<details class=\"case\"{}>\n<summary><strong>{}</strong> {} <code>{}</code> <small>{}</small></summary>\n",
+        "<details class=\"case\"{}>\n<summary><strong>{}</strong> {} <code>{}</code> <small>{}: {}</small></summary>\n",
         if i < 8 { " open" } else { "" },
         number::counted(cause.students.len(), "student", "students"),
         escape(&words),
         escape(name(&cause.check, &cause.case)),
         escape(&cause.check),
+        escape(&gist(cause)),
     );
     writeln!(html, "<p class=\"students\">{}</p>", links(class, &cause.students)).expect(TAKES);
     html.push_str(&explanation(cause, i));
     html.push_str("</details>\n");
     html
+}
+
+/// Its first words, by which causes of the same test are told apart before they are opened.
+fn gist(cause: &Cause) -> String {
+    let first = cause.failure.as_ref().and_then(|failure| {
+        let mends = failure.repair.as_ref().map(|repair| format!("; {} for {} mends it", repair.to, repair.from));
+        Some(failure.sentences().first()?.clone() + &mends.unwrap_or_default())
+    });
+    let line = first.unwrap_or_else(|| cause.message.clone());
+    // Where it happened, and that something did not compile, is said in a line of its own before the words that matter.
+    let line = line.lines().map(str::trim).find(|line| !line.is_empty() && !line.ends_with(':')).unwrap_or_default();
+    if line.chars().count() > GIST { line.chars().take(GIST - 1).chain(['\u{2026}']).collect() } else { line.to_owned() }
 }
 
 /// A failing execution as a picture with its sentences, anything else as it was told.
@@ -322,19 +343,20 @@ fn link(student: &Student) -> String {
 }
 
 fn not_graded(class: &Class) -> String {
-    let rows: Vec<Vec<Cell>> = class
-        .students
-        .iter()
-        .filter_map(|student| {
-            let (verdict, word, why) = match student.stored.state() {
-                State::Graded => return None,
-                State::Rejected(why) => (Verdict::Fail, "rejected", why),
-                State::Error(why) => (Verdict::Error, "not graded", why),
-            };
-            Some(vec![Cell::text(link(student)), Cell::text(badge(verdict, word)), Cell::text(escape(&short(&why)))])
-        })
-        .collect();
-    let head = ["student", "what", "why"].map(str::to_owned);
+    let row = |student: &Student, badge: String, what: String, why: &str| {
+        vec![Cell::text(link(student)), Cell::text(badge), Cell::text(what), Cell::text(escape(&short(why)))]
+    };
+    let rejected = || badge(Verdict::Fail, "rejected");
+    let of = |student: &Student| match student.stored.state() {
+        State::Rejected(why) => vec![row(student, rejected(), "everything".into(), &why)],
+        State::Error(why) => vec![row(student, badge(Verdict::Error, "not graded"), "everything".into(), &why)],
+        State::Graded => {
+            let marks = student.marks.iter().filter(|mark| mark.standing == Standing::Rejected);
+            marks.map(|mark| row(student, rejected(), escape(&chart::words(&mark.exercise)), &mark.why)).collect()
+        }
+    };
+    let rows: Vec<Vec<Cell>> = class.students.iter().flat_map(of).collect();
+    let head = ["student", "what", "of it", "why"].map(str::to_owned);
     if rows.is_empty() { String::new() } else { table("checks", &head, &rows) }
 }
 

@@ -124,6 +124,20 @@ impl Store {
         write_whole(&self.results(&stored.id), text.as_bytes())
     }
 
+    /// Copies a result of another folder, byte for byte, and last.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn copy(&self, from: &Self, id: &str) -> Result<()> {
+        let read = |path: PathBuf| fs::read(&path).with_context(|| format!("cannot read {}", path.display()));
+        match from.label(id) {
+            label if label.exists() => write_whole(&self.label(id), &read(label)?)?,
+            // Another result's would say nothing of this one, and needs not stand there.
+            _ => _ = fs::remove_file(self.label(id)),
+        }
+        write_whole(&self.results(id), &read(from.results(id))?)
+    }
+
     /// Whose results there are, sorted.
     ///
     /// # Errors

@@ -52,23 +52,23 @@ pub fn grades(class: &Class) -> Result<String> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["student", "exercise", "points", "max_points", "standing", "graded_points", "overridden", "why"])?;
     for student in &class.students {
-        let (id, why) = (student.stored.id.as_str(), why(&student.stored.state()));
+        let id = student.stored.id.as_str();
         if student.marks.is_empty() {
-            let standing = match student.stored.state() {
-                State::Graded => "not handed in",
-                State::Rejected(_) => "rejected",
-                State::Error(_) => "error",
+            let (standing, why) = match student.stored.state() {
+                State::Graded => ("not handed in", String::new()),
+                State::Rejected(why) => ("rejected", harmless(&why)),
+                State::Error(why) => ("error", harmless(&why)),
             };
             table.write_record([id, "", "", "", standing, "", "", &why])?;
         }
         for mark in &student.marks {
-            table.write_record(row(id, mark, &why))?;
+            table.write_record(row(id, mark))?;
         }
     }
     String::from_utf8(table.into_inner().context("the table is in memory")?).context("all cells are text")
 }
 
-fn row(id: &str, mark: &Mark, why: &str) -> [String; 8] {
+fn row(id: &str, mark: &Mark) -> [String; 8] {
     let points = |points: Option<f64>| points.map_or_else(String::new, decimal);
     let reasons: Vec<&str> = mark.overrides.iter().map(|given| given.reason.as_str()).collect();
     [
@@ -79,15 +79,8 @@ fn row(id: &str, mark: &Mark, why: &str) -> [String; 8] {
         mark.standing.words().into(),
         points(mark.graded_points),
         harmless(&reasons.join("; ")),
-        why.into(),
+        harmless(&mark.why),
     ]
-}
-
-fn why(state: &State) -> String {
-    match state {
-        State::Graded => String::new(),
-        State::Rejected(why) | State::Error(why) => harmless(why),
-    }
 }
 
 /// With as many decimals as points have: sums of thirds must not differ in the last of their binary digits.

@@ -11,8 +11,9 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::{code_for, orderings::has_model};
+use super::{attacks::try_them, code_for, orderings::has_model};
 use crate::{
+    attacks::Tally as Tried,
     build,
     catalog::Catalog,
     machine::first_line,
@@ -92,6 +93,11 @@ pub fn ci(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     }
     let slow = ["test", "--package", "xtask", "--test", "authors", "--", "--ignored", "--nocapture"];
     run(catalog, &mut tally, "proof of new exercises", &slow);
+    say(bold("\nattacks on the grader, and honest submissions"));
+    match try_them(catalog, &[], false) {
+        Ok(corpus) => of_corpus(&corpus, &mut tally),
+        Err(error) => tally.error("attacks", &error),
+    }
     say(bold("\nnoise study"));
     if let Err(error) = noise(catalog, &mut tally) {
         tally.error("noise study", &error);
@@ -106,6 +112,21 @@ pub fn ci(catalog: &Catalog, json: bool) -> Result<ExitCode> {
     // The one line that any tool can read the outcome from.
     say(format!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped));
     Ok(tally.code())
+}
+
+/// One step for each submission. What this machine cannot hold, or was too busy to time, is skipped and no pass.
+fn of_corpus(corpus: &Tried, tally: &mut Tally) {
+    for (attack, judgement) in &corpus.judged {
+        match judgement.faults.is_empty() {
+            true if attack.is_timed() && !attack.honest && !judgement.undecided.is_empty() => {
+                tally.skip(&attack.shown(), &format!("not decided: {}", judgement.undecided.join(", ")));
+            }
+            good => tally.step(&attack.shown(), good),
+        }
+    }
+    for name in &corpus.not_tried {
+        tally.skip(name, "no layer of the sandbox stands on this machine that would hold it");
+    }
 }
 
 /// What nobody builds who does not ask for it.

@@ -102,12 +102,13 @@ fn format_help() -> String {
 pub fn grade(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCode> {
     match &options.command {
         Some(Command::Merge { outs, into, overrides }) => {
-            let files = merge::merge(outs, into, overrides.as_deref())?;
+            let merged = merge::merge(outs, into, overrides.as_deref());
+            let files = merged.map_err(|error| Usage(format!("{error:#}")))?;
             files.iter().for_each(|file| say(format!("written: {}", file.display())));
             return Ok(code(true));
         }
         Some(Command::Jplag { out, batch, into }) => {
-            let count = jplag::export(out, batch, &catalog.root, into)?;
+            let count = jplag::export(out, batch, catalog, into)?;
             say(format!("{count} submissions are laid out in {}; its README.md says how to compare them", into.display()));
             return Ok(code(true));
         }
@@ -178,7 +179,7 @@ fn class(catalog: &Catalog, grader: &Grader<'_>, submissions: &Path, options: &O
             jobs: options.jobs,
             shard: options.shard,
             overrides: options.overrides.as_deref(),
-            course: Some(&catalog.root),
+            catalog,
             again: &format!("cargo xtask {}", again.join(" ")),
         },
     )?;

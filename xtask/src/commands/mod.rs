@@ -100,7 +100,7 @@ enum Command {
     },
     #[cfg(feature = "author")]
     /// Grade a submission, or a class of them, behind walls: only a learner's own files are taken, and the verdict is the course's.
-    Grade(grade::Options),
+    Grade(Box<grade::Options>),
     #[cfg(feature = "author")]
     /// Prove the exercises: references pass, starters fail, mutants are killed, variants pass.
     Verify {

@@ -5,7 +5,7 @@ use std::{
     hash::Hasher,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use anyhow::{Context, Result};
@@ -30,6 +30,7 @@ use crate::{
         Submission, Verdict,
     },
     sandbox::{Policy, Sandbox},
+    scratch::Scratch,
     stage::{Sources, files_below, read},
 };
 
@@ -45,6 +46,8 @@ pub struct Grader<'a> {
     /// The workloads of the course's own solutions, by exercise.
     opponents: BTreeMap<String, PathBuf>,
     quiet: Quiet,
+    /// Where submissions are compiled and run.
+    scratch: Scratch,
     /// The runner's own program, which puts others behind walls.
     trampoline: PathBuf,
     layers: Vec<Layer>,
@@ -81,8 +84,43 @@ struct Target {
     part: Part,
 }
 
+/// The programs of a submission as they were compiled. Where nothing but Landlock stands, and nobody else's user, a program can
+/// change its own mode: nobody could start it any more, and that would be told as a fault of the grader.
+#[derive(Debug)]
+struct Programs(Vec<(PathBuf, Stamp)>);
+
+/// Device, number, size, and when anything about it was changed, which nobody but root can forge.
+type Stamp = (u64, u64, u64, i64, i64);
+
+fn stamp(file: &Path) -> std::io::Result<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let about = std::fs::symlink_metadata(file)?;
+    Ok((about.dev(), about.ino(), about.size(), about.ctime(), about.ctime_nsec()))
+}
+
+impl Programs {
+    fn of(package: &Package) -> Result<Self> {
+        let files = package.built.values().flat_map(|built| built.executables.values());
+        let stamped = |file: &PathBuf| {
+            let stamp = stamp(file).with_context(|| format!("cannot look at {}", file.display()))?;
+            Ok((file.clone(), stamp))
+        };
+        files.map(stamped).collect::<Result<_>>().map(Self)
+    }
+
+    /// What `make` comes to; of programs that are not what was compiled, nothing counts, and no error does either.
+    fn unchanged(&self, exercise: &Exercise, check: &str, make: impl FnOnce() -> Result<CheckResult>) -> Result<CheckResult> {
+        let made = make();
+        if self.0.iter().all(|(file, compiled)| stamp(file).is_ok_and(|now| now == *compiled)) {
+            return made;
+        }
+        Ok(refused(exercise, &[check], "the code under test has changed its own program").remove(0))
+    }
+}
+
 impl<'a> Grader<'a> {
-    /// Builds what the exercises depend on, and the course's own programs that submissions are timed against.
+    /// Builds what the exercises depend on and, where run times are compared, the course's own programs that submissions are timed
+    /// against.
     ///
     /// `only` are the exercises that are graded, whether a submission touches them or not; empty, those that it touches.
     /// `trampoline` is the runner's own program.
@@ -90,10 +128,13 @@ impl<'a> Grader<'a> {
     /// # Errors
     /// If cargo cannot be run, or the course itself does not build.
     pub fn open(catalog: &'a Catalog, only: Vec<&'a Exercise>, options: Options, trampoline: &Path) -> Result<Self> {
+        // In whatever order they are asked for, the results are the same.
+        let only: Vec<&Exercise> =
+            catalog.exercises.iter().filter(|one| only.iter().any(|other| other.name == one.name)).collect();
         let wanted = wanted(catalog, &only);
         let recipes = Recipes::record(catalog, &wanted, trampoline)?;
         let mut opponents = BTreeMap::new();
-        for exercise in wanted.iter().filter(|exercise| exercise.about.speed.is_some()) {
+        for exercise in wanted.iter().filter(|exercise| options.timed && exercise.about.speed.is_some()) {
             if let Some(reference) = catalog.reference(exercise) {
                 let program = reference.workload(catalog)?;
                 let program =
@@ -103,7 +144,8 @@ impl<'a> Grader<'a> {
         }
         let layers = Sandbox::detect(trampoline).layers();
         let quiet = Quiet::of(&catalog.scratch())?;
-        Ok(Self { catalog, only, recipes, opponents, quiet, trampoline: trampoline.to_owned(), layers, options })
+        let scratch = Scratch::new(&catalog.scratch().join("submissions"))?;
+        Ok(Self { catalog, only, recipes, opponents, quiet, scratch, trampoline: trampoline.to_owned(), layers, options })
     }
 
     /// What keeps a submission's code from the rest of this machine.
@@ -206,13 +248,20 @@ impl<'a> Grader<'a> {
             checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
             return Ok(summed(checks));
         }
-        let scratch = self.catalog.scratch().join("submissions");
-        std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
-        let work = tempfile::tempdir_in(&scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
+        let scratch = self.scratch.path();
+        let work = tempfile::tempdir_in(scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
         // Another user's program has to get through to its own folder.
         std::fs::set_permissions(work.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let busy = self.quiet.busy()?;
-        let package = self.build(exercise, sources, work.path())?;
+        let package = self.build(exercise, sources, is_timed, work.path())?;
+        // The compiler has had its word on what could not be read, and must have refused it.
+        let unread = findings.iter().any(|finding| finding.costs == Costs::Unread);
+        if unread && package.built.values().any(|built| built.good) {
+            let mut checks = vec![screened(&findings)];
+            checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
+            return Ok(summed(checks));
+        }
+        let programs = Programs::of(&package)?;
         let candidate = Candidate { exercise, subject: Subject::Submission, package };
         let checker =
             Checker { catalog: self.catalog, seed, quick: true, purpose: Purpose::Verdict, opponents: self.opponents.clone() };
@@ -225,17 +274,29 @@ impl<'a> Grader<'a> {
         for check in others {
             checks.push(match spoilt(check) {
                 Some(finding) => refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0),
-                None => checker.one(&candidate, check, None)?,
+                None => programs.unchanged(exercise, check, || checker.one(&candidate, check, None))?,
             });
         }
         drop(busy);
+        // What somebody else's threads or memory have kept from its end is no fault of this one.
+        if self.quiet.others() && checks.iter().any(Checker::is_starved) {
+            let _alone = self.quiet.alone()?;
+            for made in checks.iter_mut().filter(|made| Checker::is_starved(made)) {
+                let before = made.clone();
+                *made = programs.unchanged(exercise, &before.check, || checker.again(&candidate, before.clone()))?;
+            }
+        }
         for check in timed {
+            if let Some(finding) = spoilt(check) {
+                checks.push(refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0));
+                continue;
+            }
             if !is_timed {
                 checks.push(not_timed(exercise));
                 continue;
             }
             let _alone = self.quiet.alone()?;
-            checks.push(checker.one(&candidate, check, None)?);
+            checks.push(programs.unchanged(exercise, check, || checker.one(&candidate, check, None))?);
         }
         // Only now is it known whether every program could be put behind all of them.
         *layers = candidate.package.walls.iter().flat_map(|walls| walls.sandbox.layers()).collect();
@@ -243,12 +304,13 @@ impl<'a> Grader<'a> {
     }
 
     /// Compiles everything that the checks of an exercise run, in `work`.
-    fn build(&self, exercise: &Exercise, sources: &Sources, work: &Path) -> Result<Package> {
+    fn build(&self, exercise: &Exercise, sources: &Sources, is_timed: bool, work: &Path) -> Result<Package> {
         let recipe = self.recipes.of(exercise)?;
         let sandbox = Sandbox::detect(&self.trampoline);
+        none_is_gone(&self.layers, &sandbox.layers())?;
         let compile = |call: &recipe::Call<'_>| compiler_behind(&sandbox, call);
         let compiler = Compiler { runner: &compile, limits: recipe::Limits::default() };
-        let targets = targets_of(exercise);
+        let targets = targets_of(exercise, is_timed);
         let flavours: Vec<Flavour> =
             recipe::FLAVOURS.into_iter().filter(|flavour| targets.iter().any(|target| target.flavour == *flavour)).collect();
         let built = side_by_side(&flavours, |flavour| {
@@ -260,6 +322,7 @@ impl<'a> Grader<'a> {
         for parts in built {
             package.built.extend(parts?);
         }
+        sandbox.take_back(work)?;
         let scratch = work.join("runs");
         std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         package.walls = Some(Arc::new(Walls { sandbox, policy: policy_of(exercise), scratch }));
@@ -308,11 +371,18 @@ impl<'a> Grader<'a> {
     ) -> Result<Built> {
         let files = self.test_files(exercise, target.name)?;
         let source = TestSource { target: target.name, files: &files, programs };
-        // The course's own files are known to be right: `tidy` reads them.
+        // The course's own files are known to be right: `tidy` reads them. Where they are not, no submission is to blame.
+        let failed = OnceLock::new();
         let transform = |text: &str, tests: &[String]| {
-            harness::transform(text, tests).unwrap_or_else(|error| format!("compile_error!({:?});", format!("{error:#}")))
+            harness::transform(text, tests).unwrap_or_else(|error| {
+                let _first = failed.set(error);
+                "compile_error!(\"the tests are not ready\");".into()
+            })
         };
         let made = recipe.test(library, source, &transform, compiler, work)?;
+        if let Some(error) = failed.into_inner() {
+            return Err(error.context(format!("the tests of {} cannot be made ready", target.name)));
+        }
         let mut built = made.built(target.name);
         built.executables.extend(programs.clone());
         built.proves = Some(Proves { tests: made.tests, broken: made.broken });
@@ -391,9 +461,9 @@ fn checks_of(exercise: &Exercise) -> Vec<&'static str> {
     checks
 }
 
-fn targets_of(exercise: &Exercise) -> Vec<Target> {
+fn targets_of(exercise: &Exercise, is_timed: bool) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
-    for check in checks_of(exercise) {
+    for check in checks_of(exercise).into_iter().filter(|check| is_timed || *check != "speed") {
         let target = match check {
             "tests" => Target { name: "behaviour", flavour: Flavour::Plain, part: Part::Tests("behaviour") },
             "trace" => Target { name: "trace", flavour: Flavour::Plain, part: Part::Tests("trace") },
@@ -419,6 +489,18 @@ fn compiler_behind(sandbox: &Sandbox, call: &recipe::Call<'_>) -> Result<recipe:
     let memory = call.limits.memory + (2 << 30);
     let policy = Policy { memory, ..Policy::program(reads, [call.writes.to_owned()]) };
     Ok(recipe::Ready::Within(sandbox.prepare(&policy, call.program)?))
+}
+
+/// That every layer stands which stood in the beginning: otherwise one submission would be graded behind other walls than the
+/// next, and nobody would look.
+fn none_is_gone(before: &[Layer], now: &[Layer]) -> Result<()> {
+    for layer in before.iter().filter(|layer| layer.active) {
+        let gone = now.iter().find(|other| other.name == layer.name && !other.active);
+        if let Some(Layer { name, detail, .. }) = gone {
+            anyhow::bail!("a layer of the sandbox is gone since grading began: {name}: {detail}");
+        }
+    }
+    Ok(())
 }
 
 /// What the submission says of the state of the course that it was made for, where that is not this one.
@@ -488,4 +570,45 @@ fn summed(checks: Vec<CheckResult>) -> SubjectResult {
     let points = counted().fold(0.0, |sum, check| sum + check.points);
     let max_points = counted().fold(0.0, |sum, check| sum + check.max_points);
     SubjectResult { subject: Subject::Submission, points, max_points, checks }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_is_gone_is_an_error_and_one_that_never_was_is_none() {
+        let layers = |active: [bool; 2]| {
+            ["namespaces", "landlock"].into_iter().zip(active).map(|(name, active)| Layer {
+                name: name.into(),
+                active,
+                detail: "it did not end within 10 s".into(),
+            })
+        };
+        let gone = |before, now| none_is_gone(&layers(before).collect::<Vec<_>>(), &layers(now).collect::<Vec<_>>());
+        assert!(gone([true, false], [true, false]).is_ok());
+        assert!(gone([true, false], [true, true]).is_ok());
+        let error = gone([true, true], [false, true]).unwrap_err().to_string();
+        assert_eq!(error, "a layer of the sandbox is gone since grading began: namespaces: it did not end within 10 s");
+    }
+
+    #[test]
+    fn a_program_that_changed_itself_costs_its_check_and_is_no_error() {
+        use std::os::unix::fs::PermissionsExt;
+        let catalog = Catalog::read(&crate::catalog::find_root().unwrap()).unwrap();
+        let exercise = catalog.find("spin_lock").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("program");
+        std::fs::write(&file, "x").unwrap();
+        let mut package = Package::new(folder.path().into(), folder.path().into(), "p".into(), folder.path().into());
+        let executables = BTreeMap::from([("behaviour".to_owned(), file.clone())]);
+        package.built.insert(Part::Tests("behaviour"), Built { executables, ..Built::default() });
+        let programs = Programs::of(&package).unwrap();
+        let cannot = || -> Result<CheckResult> { anyhow::bail!("cannot start it") };
+        assert!(programs.unchanged(exercise, "tests", cannot).is_err(), "an error that is the grader's own stays one");
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0)).unwrap();
+        let made = programs.unchanged(exercise, "tests", cannot).unwrap();
+        assert_eq!((made.verdict, made.points), (Verdict::Fail, 0.0));
+        assert!(made.max_points > 0.0 && made.summary.contains("changed its own program"), "{made:?}");
+    }
 }

@@ -5,7 +5,7 @@
 //! belongs to, and no other.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     fs::{self, File},
     hash::Hasher,
     io::Read,
@@ -96,8 +96,9 @@ impl Taken<'_> {
 /// What of `folder` is graded: the exercises of `only`, or every one of which a file differs from the starter. `Err` says why
 /// nothing is.
 ///
-/// A submission is a folder that is laid out as the course (`exercises/<track>/<name>/src`), itself or in the one folder that
-/// it consists of. Where `only` names one exercise it may be that exercise's own folder (`src`), or just its files (`lib.rs`).
+/// A submission is a folder that is laid out as the course (`exercises/<track>/<name>/src`, of which the first two may be left
+/// out), itself or in the one folder that it consists of. Where `only` names one exercise it may be that exercise's own folder
+/// (`src`), or just its files (`lib.rs`).
 ///
 /// # Errors
 /// If the course itself cannot be read: the runner's own fault.
@@ -107,7 +108,7 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
         Ok(entries) => entries,
         Err(why) => return Ok(Err(why)),
     };
-    let base = base_of(folder, &entries);
+    let base = base_of(catalog, folder, &entries);
     let mut taken = Taken { base: base.clone(), ..Taken::default() };
     let mut found = false;
     for exercise in &catalog.exercises {
@@ -119,7 +120,7 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
         found |= place.is_some();
         let sources = match &place {
             Some(place) => sources_of(place, exercise, &catalog.exercise_folder(exercise))?,
-            None if wanted => Err(format!("nothing was handed in for it: there is no exercises/{}/src", exercise.path())),
+            None if wanted => Err(nothing_for(exercise, &base)),
             None => continue,
         };
         let starter = sources_in(&catalog.exercise_folder(exercise), exercise)?;
@@ -128,7 +129,7 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
         }
         if let Some(place) = &place {
             taken.ignored.extend(not_taken(place, &catalog.exercise_folder(exercise), exercise));
-            let missing = exercise.about.files.iter().filter(|file| !place.join(file).exists());
+            let missing = exercise.about.files.iter().filter(|file| sources.is_ok() && !place.join(file).exists());
             taken.remarks.extend(missing.map(|file| Remark {
                 exercise: exercise.path(),
                 place: file.clone(),
@@ -138,7 +139,7 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
         taken.all.push(HandedIn { exercise, sources });
     }
     if !found || taken.all.is_empty() {
-        return Ok(Err(why_nothing(catalog, &base, only, found)));
+        return Ok(Err(why_nothing(catalog, folder, &base, only, found)));
     }
     taken.ignored.extend(config_of(catalog, &base, folder));
     let told = taken.ignored.len();
@@ -150,17 +151,85 @@ pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> R
 }
 
 /// Why there is nothing to grade, and what is there instead.
-fn why_nothing(catalog: &Catalog, base: &Path, only: &[&Exercise], found: bool) -> String {
+fn why_nothing(catalog: &Catalog, folder: &Path, base: &Path, only: &[&Exercise], found: bool) -> String {
     let there = |exercise: &&Exercise| place_of(base, exercise, false).is_some();
     let others: Vec<String> = catalog.exercises.iter().filter(there).map(Exercise::path).take(5).collect();
+    if let (false, true, Some(why)) = (found, others.is_empty(), in_the_way(catalog, folder)) {
+        return why;
+    }
+    let nameless = base.join("src").is_dir() || base.join("lib.rs").is_file();
     match (only, found, others.is_empty()) {
+        (_, false, true) if nameless && only.len() != 1 => {
+            "it cannot be told of which exercise its files are; move them to exercises/<track>/<name>/src".into()
+        }
         (_, true, _) => "no file of exercises/<track>/<name>/src differs from the starter: nothing was done yet".into(),
         ([], _, _) => "it holds no exercises/<track>/<name>/src; hand in the whole repository, or name the exercise".into(),
         ([one], _, false) => format!("it is for {}, not for {}", others.join(", "), one.path()),
         ([one], ..) => format!("it holds no exercises/{}/src, no src, and none of {}", one.path(), one.about.files.join(", ")),
         (_, _, false) => format!("it is for {}, and for none of the exercises asked for", others.join(", ")),
-        _ => "it holds nothing for any of the exercises asked for".into(),
+        _ => "it holds no exercises/<track>/<name>/src of any exercise asked for".into(),
     }
+}
+
+/// How the reason begins where an exercise is not there at all.
+pub const NOTHING: &str = "nothing was handed in for it";
+
+fn nothing_for(exercise: &Exercise, base: &Path) -> String {
+    let place = format!("exercises/{}/src", exercise.path());
+    let mut path = base.to_owned();
+    let parts = Path::new(&place).components();
+    let link = parts.map(|part| {
+        path.push(part);
+        path.clone()
+    });
+    let link = link.into_iter().find(|path| fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()));
+    match link.as_deref().and_then(|link| link.strip_prefix(base).ok()) {
+        Some(link) => format!("{NOTHING}: {} is a link, and links are not followed", link.display()),
+        None => format!("{NOTHING}: there is no {place}"),
+    }
+}
+
+/// What somebody can see at a glance who looks into a folder that holds nothing to grade: an archive, a link, or the files
+/// where nobody looks for them. It is put right by hand.
+fn in_the_way(catalog: &Catalog, folder: &Path) -> Option<String> {
+    let mut open = VecDeque::from([(folder.to_owned(), 0)]);
+    let mut looked_at = 0;
+    let (mut archive, mut link) = (None, None);
+    while let Some((path, depth)) = open.pop_front() {
+        let below = path.strip_prefix(folder).ok()?.to_string_lossy().into_owned();
+        let named = |exercise: &&Exercise| path.ends_with(Path::new(&exercise.name).join("src"));
+        if let Some(exercise) = catalog.exercises.iter().find(named) {
+            let place = format!("exercises/{}/src", exercise.path());
+            return Some(format!("{} lies where nobody looks for it; move it to {place}", quoted(&below)));
+        }
+        for entry in entries_of(&path).ok()? {
+            let Ok(about) = fs::symlink_metadata(&entry) else { continue };
+            let name = entry.strip_prefix(folder).ok()?.to_string_lossy().into_owned();
+            looked_at += 1;
+            if about.is_symlink() {
+                link.get_or_insert(name);
+            } else if about.is_file() && is_archive(&name) {
+                archive.get_or_insert(name);
+            } else if about.is_dir() && depth < 8 && looked_at < MOST_ENTRIES && !name.starts_with('.') {
+                open.push_back((entry, depth + 1));
+            }
+        }
+    }
+    let told = |name: String, what| format!("{} is {what}", quoted(&name));
+    archive
+        .map(|name| told(name, "an archive, and only folders are graded; unpack it"))
+        .or_else(|| link.map(|name| told(name, "a link, and links are not followed; put the files themselves there")))
+}
+
+/// A name that somebody else has given, for a message.
+fn quoted(name: &str) -> String {
+    name.chars().take(200).map(crate::chart::text::legal).collect()
+}
+
+/// Whether something is packed, by its name.
+pub fn is_archive(name: &str) -> bool {
+    let name = name.to_lowercase();
+    [".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".7z", ".rar"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// The names in a folder, which may not be a link and of which no more than [`MOST_ENTRIES`] are read.
@@ -178,14 +247,16 @@ fn entries_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// The folder itself, or the only one in it, where an archive was unpacked into a folder of its own; two of them at the most.
-fn base_of(folder: &Path, entries: &[PathBuf]) -> PathBuf {
+fn base_of(catalog: &Catalog, folder: &Path, entries: &[PathBuf]) -> PathBuf {
+    let names = catalog.exercises.iter().flat_map(|exercise| [exercise.track.as_str(), &exercise.name]);
+    let of_the_course: BTreeSet<&str> = names.chain(["exercises", "src"]).collect();
     let mut base = folder.to_owned();
     let mut entries = entries.to_vec();
     for _ in 0..2 {
         let shown = |path: &&PathBuf| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let mut visible = entries.iter().filter(shown).filter(|path| !path.ends_with("__MACOSX"));
         let (Some(one), None) = (visible.next(), visible.next()) else { break };
-        if ["exercises", "src"].iter().any(|name| one.ends_with(name)) || !is_folder(one) {
+        if of_the_course.iter().any(|name| one.ends_with(name)) || !is_folder(one) {
             break;
         }
         let Ok(below) = entries_of(one) else { break };
@@ -212,17 +283,17 @@ impl Place {
 }
 
 fn place_of(base: &Path, exercise: &Exercise, alone: bool) -> Option<Place> {
-    let laid_out = [&*PathBuf::from("exercises").join(&exercise.track), Path::new(&exercise.track)];
-    let laid_out =
-        laid_out.iter().map(|above| above.join(&exercise.name)).find_map(|below| plain_folder(base, &below.join("src")));
+    // The names of exercises are all different: that of the track may be left out.
+    let above = [format!("exercises/{}", exercise.track), exercise.track.clone(), "exercises".into(), String::new()];
+    let laid_out = above.iter().map(|above| Path::new(above).join(&exercise.name).join("src"));
+    let laid_out = laid_out.into_iter().find_map(|below| plain_folder(base, &below));
     if let Some(source) = laid_out {
         return Some(Place { folder: source.parent()?.to_owned(), flat: false });
     }
     if !alone {
         return None;
     }
-    let own = [PathBuf::from("src"), Path::new(&exercise.name).join("src")].iter().find_map(|below| plain_folder(base, below));
-    if let Some(source) = own {
+    if let Some(source) = plain_folder(base, Path::new("src")) {
         return Some(Place { folder: source.parent()?.to_owned(), flat: false });
     }
     let flat = exercise.about.files.iter().any(|file| base.join(file.trim_start_matches("src/")).is_file());
@@ -249,6 +320,11 @@ fn sources_of(place: &Place, exercise: &Exercise, starter: &Path) -> Result<Resu
     };
     if names.is_empty() {
         return Ok(Err("its src holds no .rs file".into()));
+    }
+    if let (Some(other), [file, ..]) = (names.first(), &*exercise.about.files)
+        && !exercise.about.files.iter().any(|file| names.contains(file))
+    {
+        return Ok(Err(format!("{file} is not there, and {other} is; put it into its place")));
     }
     let mut sources = Sources::new();
     for name in names {
@@ -394,12 +470,15 @@ mod tests {
 
     const LIB: &str = "exercises/threads/spin_lock/src/lib.rs";
 
+    /// By exercise, the names of the files that were taken, or why none was; or why there is nothing to grade.
+    type Told = Result<Vec<(String, Result<Vec<String>, String>)>, String>;
+
     /// What `take` says of these files, where `only` are asked for.
-    fn of(files: &[(&str, &[u8])], only: &[&str]) -> Result<Vec<(String, Result<Vec<String>, String>)>, String> {
+    fn of(files: &[(&str, &[u8])], only: &[&str]) -> Told {
         in_folder(submission(files).path(), only)
     }
 
-    fn in_folder(folder: &Path, only: &[&str]) -> Result<Vec<(String, Result<Vec<String>, String>)>, String> {
+    fn in_folder(folder: &Path, only: &[&str]) -> Told {
         let catalog = course();
         let only: Vec<&Exercise> = only.iter().map(|name| catalog.find(name).unwrap()).collect();
         let taken = take(&catalog, folder, &only).unwrap()?;
@@ -409,7 +488,7 @@ mod tests {
         Ok(taken.all.into_iter().map(names).collect())
     }
 
-    fn lib(name: &str) -> Result<Vec<(String, Result<Vec<String>, String>)>, String> {
+    fn lib(name: &str) -> Told {
         Ok(vec![(name.to_owned(), Ok(vec!["src/lib.rs".to_owned()]))])
     }
 
@@ -421,6 +500,30 @@ mod tests {
         assert_eq!(of(&[("src/lib.rs", content)], &["spin_lock"]), lib("spin_lock"));
         assert_eq!(of(&[("spin_lock/src/lib.rs", content)], &["spin_lock"]), lib("spin_lock"));
         assert_eq!(of(&[("lib.rs", content), ("notes.txt", b"")], &["spin_lock"]), lib("spin_lock"));
+        for place in ["spin_lock", "threads/spin_lock", "exercises/spin_lock"] {
+            assert_eq!(of(&[(&format!("{place}/src/lib.rs"), content)], &[]), lib("spin_lock"), "{place}");
+        }
+        let both = of(&[("spin_lock/src/lib.rs", content), ("rw_lock/src/lib.rs", content)], &["spin_lock", "rw_lock"]).unwrap();
+        assert!(both.iter().all(|(_, taken)| taken.is_ok()), "{both:?}");
+    }
+
+    #[test]
+    fn what_lies_where_nobody_looks_for_it_is_told() {
+        let why = |files: &[(&str, &[u8])]| of(files, &[]).unwrap_err();
+        let content: &[u8] = b"//! x";
+        assert_eq!(
+            why(&[("a/b/c/exercises/threads/spin_lock/src/lib.rs", content)]),
+            "a/b/c/exercises/threads/spin_lock/src lies where nobody looks for it; move it to exercises/threads/spin_lock/src"
+        );
+        assert_eq!(why(&[("b/homework.zip", b"PK")]), "b/homework.zip is an archive, and only folders are graded; unpack it");
+        let folder = submission(&[("notes.txt", b"")]);
+        symlink("/", folder.path().join("exercises")).unwrap();
+        let linked = in_folder(folder.path(), &[]).unwrap_err();
+        assert_eq!(linked, "exercises is a link, and links are not followed; put the files themselves there");
+        let nested = of(&[("exercises/threads/spin_lock/src/src/lib.rs", content)], &[]).unwrap();
+        let nameless = why(&[("src/lib.rs", content)]);
+        assert!(nameless.starts_with("it cannot be told of which exercise"), "{nameless}");
+        assert_eq!(nested[0].1, Err("src/lib.rs is not there, and src/src/lib.rs is; put it into its place".into()));
     }
 
     #[test]
@@ -486,7 +589,7 @@ mod tests {
         fs::remove_dir(lib.parent().unwrap()).unwrap();
         symlink(folder.path().join("real"), lib.parent().unwrap()).unwrap();
         let why = in_folder(folder.path(), &["spin_lock"]).unwrap_err();
-        assert!(why.contains("holds no exercises/threads/spin_lock/src"), "{why}");
+        assert!(why.starts_with("exercises/threads/spin_lock/src is a link"), "{why}");
 
         let link = folder.path().join("link");
         symlink(folder.path().join("real"), &link).unwrap();

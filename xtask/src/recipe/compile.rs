@@ -25,6 +25,11 @@ use crate::{
 /// looked at, types before borrows, and a helper that is gone breaks its users in the round after.
 const ROUNDS: usize = 8;
 
+/// For models, which explore the same executions however fast: to optimise one takes the compiler three times as long, and saves less
+/// than that when it runs. Their time goes to loom and to this course's library, which are optimised. Tests on real threads stay as
+/// cargo has them: what races by chance must race in both alike.
+const AS_IT_STANDS: [&str; 2] = ["-C", "opt-level=0"];
+
 /// Makes of a test file, and of the names of the tests that are in, what is compiled: with the same lines, and with a `main`.
 pub type Transform<'a> = &'a (dyn Fn(&str, &[String]) -> String + Sync);
 
@@ -258,10 +263,13 @@ impl Recipe {
     ) -> Result<Result<BTreeMap<String, PathBuf>, NotBuilt>> {
         let mut made = BTreeMap::new();
         let none = BTreeMap::new();
+        // What only the peers have used is unused now.
+        let quiet = ["--cap-lints".to_owned(), "allow".to_owned()];
+        let workload = if library.flavour == Flavour::Release { &self.timed } else { &self.workload };
         let units = self.units.get(&library.flavour).into_iter().flatten();
         for unit in units.filter(|unit| unit.value("--crate-type") == Some("bin")) {
             let (folder, out) = (fresh(work, library.flavour, "program-source")?, fresh(work, library.flavour, "program")?);
-            update(&folder.join("workload.rs"), &self.workload)?;
+            update(&folder.join("workload.rs"), workload)?;
             let job = Job {
                 unit,
                 flavour: library.flavour,
@@ -271,7 +279,7 @@ impl Recipe {
                 out: &out,
                 library: Some(library),
                 programs: &none,
-                more: &[],
+                more: &quiet,
             };
             let said = self.call(&job, compiler)?;
             if let Some(why) = said.not_built(&compiler.limits) {
@@ -302,6 +310,7 @@ impl Recipe {
         let (folder, out) =
             (fresh(work, library.flavour, &format!("{}-source", test.target))?, fresh(work, library.flavour, test.target)?);
         let main = format!("tests/{}.rs", test.target);
+        let more = if library.flavour == Flavour::Model { AS_IT_STANDS.map(String::from).to_vec() } else { Vec::new() };
         let job = Job {
             unit,
             flavour: library.flavour,
@@ -311,7 +320,7 @@ impl Recipe {
             out: &out,
             library: Some(library),
             programs: test.programs,
-            more: &[],
+            more: &more,
         };
         let built = self.rounds(&job, test.files, transform, compiler);
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;

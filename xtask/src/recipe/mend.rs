@@ -10,7 +10,7 @@ use proc_macro2::LineColumn;
 use syn::{Item, UseTree, spanned::Spanned};
 
 use super::rustc::{Diagnostic, Span, words};
-use crate::stage::Sources;
+use crate::{harness, stage::Sources};
 
 /// A test that does not compile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +67,16 @@ impl Mended {
         Ok(Self { files, tests, broken: Vec::new(), main: main.to_owned(), causes: Vec::new() })
     }
 
-    /// Leaves out what `errors` are about; false where they are about nothing that can be left out.
+    /// Leaves out what `errors` are about; false where they are about nothing that can be left out, and where a function is not of
+    /// the type that all tests take for granted.
     ///
     /// # Errors
     /// If a file is no Rust.
     pub fn leave_out<'d>(&mut self, errors: impl Iterator<Item = &'d Diagnostic>) -> Result<bool> {
+        let errors: Vec<&Diagnostic> = errors.collect();
+        if errors.iter().any(|error| breaks_a_promise(error)) {
+            return Ok(false);
+        }
         let places: BTreeMap<String, Vec<Place>> =
             self.files.iter().map(|(file, text)| Ok((file.clone(), places(file, text)?))).collect::<Result<_>>()?;
         // By file and place: all errors of a place are told together.
@@ -101,7 +106,11 @@ impl Mended {
         let left = tests_in(&self.main, &self.files[&self.main])?;
         for test in self.tests.iter().filter(|test| !left.contains(test)) {
             let told = lost.iter().find(|broken| broken.test == *test).map(|broken| broken.message.clone());
-            let message = told.or_else(|| self.causes.last().map(|(_, why)| why.clone())).unwrap_or_default();
+            // A function that is several tests went by its own name.
+            let function = test.rsplit("::").next().unwrap_or(test);
+            let of_function = || self.causes.iter().rev().find(|(names, _)| names.iter().any(|name| name == function));
+            let cause = || of_function().or(self.causes.last()).map(|(_, why)| why.clone());
+            let message = told.or_else(cause).unwrap_or_default();
             self.broken.push(Broken { test: test.clone(), message });
         }
         self.tests = left;
@@ -116,6 +125,16 @@ impl Mended {
             gone.map(|(_, why)| why.clone())
         })
     }
+}
+
+/// What says of a name that it is not there: that costs whoever uses it.
+const MISSING: [&str; 8] = ["E0405", "E0412", "E0425", "E0432", "E0433", "E0599", "E0603", "E0609"];
+
+/// Whether a name of `tests/signatures` is there, and is not what it must be. No test would be left out for it: under a type of the
+/// submission's own every comparison compiles, and means nothing.
+fn breaks_a_promise(error: &Diagnostic) -> bool {
+    let is_missing = error.code.as_ref().is_some_and(|code| MISSING.contains(&code.code.as_str()));
+    !is_missing && error.spans.iter().any(|span| span.file_name.starts_with("tests/signatures"))
 }
 
 /// The innermost place that an error is about: by its own spans, then by those of its notes.
@@ -145,14 +164,10 @@ fn parse(file: &str, text: &str) -> Result<syn::File> {
     syn::parse_file(text).with_context(|| format!("{file} is no Rust"))
 }
 
+/// The names of the tests that a main file still has.
 fn tests_in(file: &str, text: &str) -> Result<Vec<String>> {
-    let all = places(file, text)?.into_iter();
-    Ok(all
-        .filter_map(|place| match place.what {
-            What::Test(name) => Some(name),
-            What::Names(_) => None,
-        })
-        .collect())
+    let tests = harness::tests_left(text).with_context(|| file.to_owned())?;
+    Ok(tests.into_iter().map(|test| test.name).collect())
 }
 
 /// Everything of a file that can be left out, in order; what holds something else comes before it.
@@ -240,7 +255,7 @@ fn place(syntax: &impl Spanned, what: What) -> Place {
 }
 
 /// Takes away what stands there; lines stay lines.
-fn blank(text: &mut String, mut ranges: Vec<Range<usize>>) {
+pub fn blank(text: &mut String, mut ranges: Vec<Range<usize>>) {
     // From the end, so that what is still to go stays where it is; what holds another one goes with it.
     ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
     ranges.dedup_by(|inner, outer| inner.end <= outer.end);
@@ -254,7 +269,7 @@ fn blank(text: &mut String, mut ranges: Vec<Range<usize>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::rustc::Code, *};
 
     fn file(text: &str) -> Mended {
         Mended::new(&Sources::from([("tests/t.rs".to_owned(), text.as_bytes().to_owned())]), "tests/t.rs").unwrap()
@@ -279,11 +294,11 @@ mod tests {
     }
 
     const TEXT: &str = "use a::{\n    B, c::{D, E},\n};\n\n/// Text.\n#[test]\nfn one() {\n    B\n}\nfn help() {}\n\n\
-        mod inner {\n    #[tokio::test]\n    async fn two() {}\n}\n";
+        lab::tests_of_each! { a: A, b: B; [two, three] }\n\nfn two<S>() {}\n\nfn three<S>() {}\n";
 
     #[test]
-    fn tests_are_found_also_in_modules() {
-        assert_eq!(file(TEXT).tests, ["one", "inner::two"]);
+    fn tests_are_found_also_where_a_macro_makes_them() {
+        assert_eq!(file(TEXT).tests, ["one", "a::two", "a::three", "b::two", "b::three"]);
     }
 
     #[test]
@@ -300,12 +315,31 @@ mod tests {
     }
 
     #[test]
-    fn a_module_takes_its_tests_along() {
+    fn a_function_that_is_several_tests_takes_all_of_them_along() {
         let mut mended = file(TEXT);
-        let errors = [error(&mended, "mod inner", "wrong"), error(&mended, "async", "wrong too")];
+        let errors = [error(&mended, "fn help", "no help"), error(&mended, "fn two", "wrong")];
         assert!(mended.leave_out(errors.iter()).unwrap());
-        assert_eq!((mended.tests.as_slice(), mended.broken.len()), (["one".to_owned()].as_slice(), 1));
+        assert_eq!(mended.tests, ["one", "a::three", "b::three"]);
+        let broken = ["a::two", "b::two"].map(|test| Broken { test: test.into(), message: "wrong".into() });
+        assert_eq!(mended.broken, broken);
         assert_eq!(mended.files["tests/t.rs"].lines().count(), TEXT.lines().count());
+        // What is left can be made a program.
+        harness::transform(&mended.files["tests/t.rs"], &mended.tests).unwrap();
+    }
+
+    #[test]
+    fn a_promise_that_is_broken_is_not_left_out() {
+        let mut mended = file(TEXT);
+        let mut error = error(&mended, "B,", "mismatched types");
+        error.spans[0].file_name = "tests/signatures/mod.rs".into();
+        error.code = Some(Code { code: "E0308".into() });
+        // Beside it is something that can be left out.
+        let other = self::error(&mended, "B\n", "no `B`");
+        assert!(!mended.leave_out([error.clone(), other.clone()].iter()).unwrap());
+        assert_eq!(mended.files["tests/t.rs"], TEXT);
+        // What is not there costs those who use it.
+        error.code = Some(Code { code: "E0599".into() });
+        assert!(mended.leave_out([error, other].iter()).unwrap());
     }
 
     #[test]

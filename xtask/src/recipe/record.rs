@@ -149,6 +149,8 @@ impl<'a> Workspace<'a> {
         if lock.is_file() {
             update(&root.join("Cargo.lock"), &read(&lock)?)?;
         }
+        // What recordings that were killed have left.
+        keep_only(&root, |path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp")))?;
         let packages = root.join("packages");
         for exercise in &catalog.exercises {
             copy_tree(&catalog.exercise_folder(exercise), &packages.join(&exercise.name))?;

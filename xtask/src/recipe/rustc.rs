@@ -29,6 +29,13 @@ const LARGEST: u64 = 512 << 20;
 /// Words of more errors than these help nobody, in bytes.
 const MOST_WORDS: usize = 64 << 10;
 
+/// What a machine says that cannot link anything: no code without `extern` and `#[link]` can make it say so.
+const NOT_THE_CODES: [&str; 4] =
+    ["No space left on device", "could not exec the linker", "linker `cc` not found", "cannot find -l"];
+
+/// How rustc and the compiler driver tell that the linker was killed from outside.
+const LINKER_KILLED: [&str; 2] = ["signal: 9 ", "terminated with signal 9 "];
+
 /// What one call of the compiler may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -156,8 +163,13 @@ impl Diagnostic {
         let number = self.code.as_ref().map_or("", |code| code.code.as_str());
         // `extern crate nothing` has the same number as a library that a library of the course wants.
         let of_dependency = number == "E0463" && self.message.contains("which `");
-        let full = self.spans.is_empty() && self.words().contains("No space left on device");
-        CRATES.contains(&number) || of_dependency || full
+        CRATES.contains(&number) || of_dependency || self.is_of_machine(&NOT_THE_CODES)
+    }
+
+    /// Whether it stands nowhere in the code and has one of these words. The linker names symbols, and in none of them is a
+    /// space.
+    fn is_of_machine(&self, words: &[&str]) -> bool {
+        self.spans.is_empty() && words.iter().any(|words| self.words().contains(words))
     }
 
     /// Whether it counts the others, and no more.
@@ -395,6 +407,9 @@ fn why(status: Option<ExitStatus>, diagnostics: &[Diagnostic], rest: &str) -> Op
         _ if out_of_memory => Stopped::Memory,
         Some(KILLED) => Stopped::Killed,
         Some(ABORTED | FAULT) => Stopped::Broke,
+        _ if diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.is_of_machine(&LINKER_KILLED)) => {
+            Stopped::Killed
+        }
         _ if says("signal: 24") => Stopped::Processor,
         _ if says("signal: 25") => Stopped::Flooded,
         _ => Stopped::Errors,
@@ -412,4 +427,45 @@ pub fn toolchain() -> Result<PathBuf> {
     let folder = PathBuf::from(String::from_utf8(output.stdout).context("the folder of rustc is not UTF-8")?.trim());
     anyhow::ensure!(folder.join("bin/rustc").is_file(), "{} holds no rustc; see: cargo xtask doctor", folder.display());
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(message: &str, in_code: bool) -> Diagnostic {
+        let span = Span { file_name: "src/lib.rs".into(), line_start: 1, column_start: 1, is_primary: true, expansion: None };
+        Diagnostic {
+            message: message.into(),
+            code: None,
+            level: "error".into(),
+            rendered: None,
+            spans: if in_code { vec![span] } else { Vec::new() },
+            children: Vec::new(),
+        }
+    }
+
+    /// What it comes to that rustc ends with code 1 and says this.
+    fn verdict(message: &str, in_code: bool) -> Verdict {
+        let diagnostics = vec![said(message, in_code)];
+        let stopped = why(Some(ExitStatus::from_raw(1 << 8)), &diagnostics, "");
+        let said = Said { diagnostics, stopped, rest: String::new(), seconds: 0.0 };
+        said.not_built(&Limits::default()).expect("it is not built").verdict
+    }
+
+    #[test]
+    fn a_machine_that_cannot_link_is_not_the_codes_fault_and_words_about_it_are_not_the_machines() {
+        for message in [
+            "linker `cc` not found",
+            "linking with `cc` failed: signal: 9 (SIGKILL)",
+            "linking with `cc` failed: exit status: 1: collect2: fatal error: ld terminated with signal 9 [Killed]",
+            "linking with `cc` failed: exit status: 1: /usr/bin/ld: cannot find -lc: No such file or directory",
+            "linking with `cc` failed: exit status: 1: /usr/bin/ld: final link failed: No space left on device",
+        ] {
+            assert_eq!(verdict(message, false), Verdict::Error, "{message}");
+            assert_eq!(verdict(message, true), Verdict::Fail, "{message}, by `compile_error!`");
+        }
+        let large = "linking with `cc` failed: exit status: 1: relocation truncated to fit: R_X86_64_PC32 against `_ZN5large'";
+        assert_eq!(verdict(large, false), Verdict::Fail);
+    }
 }

@@ -1,7 +1,8 @@
 //! What one run needs beside its command: a private folder and a cgroup, which are removed after it.
 
 use std::{
-    fs,
+    env,
+    fs::{self, File},
     io::Read,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, lchown},
@@ -13,14 +14,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use super::{
-    Policy,
+    Policy, Private,
     cgroup::{Cgroup, Controllers},
+    private,
 };
 
-/// Folders with more files than this are not counted on.
+/// More files than these are too many, however small: a disk has a number of them, too, and it takes long to remove them.
 const MOST_FILES: usize = 100_000;
 
 /// A command that runs behind the walls, and what it needs beside.
@@ -37,7 +38,7 @@ pub struct Prepared {
 pub struct Place {
     cgroup: Option<Cgroup>,
     /// Where it is not in memory.
-    folder: Option<TempDir>,
+    folder: Option<Home>,
     token: String,
     /// Bytes of memory that all processes may have, where no cgroup sees to that.
     memory: Option<u64>,
@@ -52,8 +53,7 @@ impl Place {
     /// # Errors
     /// If the system refuses.
     pub(super) fn new(controllers: Option<&Controllers>, policy: &Policy, private: bool, user: Option<u32>) -> Result<Self> {
-        let folder = private.then(|| tempfile::Builder::new().prefix("racecourse-").tempdir()).transpose();
-        let folder = folder.context("cannot make a private folder for a program")?;
+        let folder = private.then(|| Home::new(&env::temp_dir())).transpose()?;
         if let (Some(folder), Some(user)) = (&folder, user) {
             give(folder.path(), user)?;
         }
@@ -73,7 +73,7 @@ impl Place {
 
     /// The private folder, where it is not in memory.
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(TempDir::path)
+        self.folder.as_ref().map(Home::path)
     }
 
     pub(super) fn cgroup_files(&self) -> Vec<PathBuf> {
@@ -99,6 +99,50 @@ impl Place {
     /// What is to be looked at while the program runs.
     pub fn watched(&self) -> Watched {
         Watched { memory: self.memory, disk: self.disk, before: sizes(&self.written), written: self.written.clone() }
+    }
+}
+
+/// A folder beside those of all other programs, which is locked while it is in use: the kernel takes the lock off even where
+/// the runner is killed.
+#[derive(Debug)]
+struct Home {
+    folder: Private,
+    #[expect(dead_code, reason = "closing it is what unlocks it")]
+    lock: File,
+}
+
+impl Home {
+    fn new(all: &Path) -> Result<Self> {
+        const WHAT: &str = "cannot make a private folder for a program";
+        loop {
+            let folder = Private::new_in(all).context(WHAT)?;
+            let lock = File::open(folder.path()).context(WHAT)?;
+            // Until now somebody may have taken it for one that was left.
+            if lock.try_lock().is_ok() && folder.path().exists() {
+                return Ok(Self { folder, lock });
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Removes the private folders in `all` of runners that were killed.
+pub(super) fn sweep(all: &Path, is_ours: impl Fn(u32) -> bool) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let named = name.to_str().is_some_and(|name| name.starts_with(private::PREFIX));
+        if !named || !fs::symlink_metadata(entry.path()).is_ok_and(|about| about.is_dir() && is_ours(about.uid())) {
+            continue;
+        }
+        // Held until it is removed: who has just made it would find that it is gone.
+        let Ok(lock) = File::open(entry.path()) else { continue };
+        if lock.try_lock().is_ok() {
+            // Another runner may be at it, too.
+            let _gone = private::remove(&entry.path());
+        }
     }
 }
 
@@ -145,20 +189,23 @@ fn resident(process: i32) -> u64 {
 /// A word of 32 hexadecimal digits that cannot be guessed.
 fn new_token() -> Result<String> {
     let mut bytes = [0; 16];
-    fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
+    File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
     Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
-/// Bytes that files take of the disk; links are not followed.
+/// Bytes that files take of the disk; links are not followed. Of too many files it is more than any limit.
 fn sizes(paths: &[PathBuf]) -> u64 {
     let mut open = paths.to_vec();
     let (mut total, mut seen) = (0, 0);
     while let Some(path) = open.pop() {
         seen += 1;
+        if seen > MOST_FILES {
+            return u64::MAX;
+        }
         let Ok(about) = fs::symlink_metadata(&path) else { continue };
         total += about.blocks() * 512;
-        if about.is_dir() && seen < MOST_FILES {
-            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        if about.is_dir() {
+            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().take(MOST_FILES).map(|entry| entry.path()));
         }
     }
     total
@@ -209,5 +256,30 @@ pub(super) fn can_become(user: u32) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(status.to_string()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_folders_of_the_dead_are_removed_and_of_the_living_are_not() {
+        let all = tempfile::tempdir().unwrap();
+        let me = fs::metadata(all.path()).unwrap().uid();
+        let living = Home::new(all.path()).unwrap();
+        // As if its owner had been killed: it stays, and is not locked any more.
+        let Home { folder, .. } = Home::new(all.path()).unwrap();
+        let left = folder.path().to_owned();
+        std::mem::forget(folder);
+        fs::write(left.join("file"), "x").unwrap();
+        let another = all.path().join("racecourse");
+        fs::create_dir(&another).unwrap();
+        let link = all.path().join(format!("{}link", private::PREFIX));
+        std::os::unix::fs::symlink(&another, &link).unwrap();
+        sweep(all.path(), |user| user != me);
+        assert!(left.exists(), "another user's is not touched");
+        sweep(all.path(), |user| user == me);
+        assert!(!left.exists() && living.path().exists() && another.exists() && fs::symlink_metadata(&link).is_ok());
     }
 }

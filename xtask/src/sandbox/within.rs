@@ -139,6 +139,9 @@ fn wait_for(program: u32) -> Result<ExitStatus> {
                 return Ok(ExitStatus::from_raw(how.as_raw()));
             }
             Ok(_) | Err(Errno::INTR) => {}
+            // The other thread has been told to end them all, and ends this process next. Whoever told it may have been the
+            // program, so that a complaint would be its way to be nobody's fault.
+            Err(Errno::CHILD) => thread::park(),
             Err(error) => bail!("cannot wait for the program: {error}"),
         }
     }

@@ -4,6 +4,7 @@ use std::{
     env, fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
+    os::unix::fs::PermissionsExt,
     process::{Command, Stdio, exit},
     thread,
     time::Duration,
@@ -71,6 +72,16 @@ fn main() {
             }
             println!("{} done", children.len());
         }
+        ["fork-and-hang", most] => {
+            let _children: Vec<_> = (0..most.parse().unwrap()).map_while(|_| start_again(&["sleep"]).ok()).collect();
+            thread::sleep(Duration::from_secs(1000));
+        }
+        ["end-the-parent"] => {
+            let command = format!("kill -TERM {}", std::os::unix::process::parent_id());
+            println!("{}", told(Command::new("/bin/sh").args(["-c", &command]).stderr(Stdio::null()).status()));
+            thread::sleep(Duration::from_millis(300));
+        }
+        ["close", path] => println!("{}", told(fs::set_permissions(path, fs::Permissions::from_mode(0)))),
         ["reserve", mebibytes] => {
             let bytes = mebibytes.parse::<usize>().unwrap() << 20;
             println!("{}", Vec::<u8>::new().try_reserve_exact(bytes).map_or("refused", |()| "done"));
