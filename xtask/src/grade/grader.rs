@@ -606,7 +606,7 @@ mod tests {
         let programs = Programs::of(&package).unwrap();
         let cannot = || -> Result<CheckResult> { anyhow::bail!("cannot start it") };
         assert!(programs.unchanged(exercise, "tests", cannot).is_err(), "an error that is the grader's own stays one");
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o000)).unwrap();
         let made = programs.unchanged(exercise, "tests", cannot).unwrap();
         assert_eq!((made.verdict, made.points), (Verdict::Fail, 0.0));
         assert!(made.max_points > 0.0 && made.summary.contains("changed its own program"), "{made:?}");
