@@ -183,7 +183,7 @@ struct OnOne {
 }
 
 #[cfg(not(feature = "author"))]
-const HANDOUT: &str = "this is a learner's handout: what proves, changes or hands out the course runs in the course itself; \
+const HANDOUT: &str = "this is a learner's handout: what grades, proves, changes or hands out the course runs in the course itself; \
                        see what there is to do here with: cargo xtask --help";
 
 /// The command was used wrongly: exit code 2.

@@ -11,10 +11,10 @@ use super::{
     sheet::{Sheet, graded},
     text,
 };
-use crate::results::{CheckResult, Results, Verdict};
-
-/// The check of what a submission may not hold; its cases are named by place.
-const SCREENING: &str = "screening";
+use crate::{
+    grade::grader::SCREENING,
+    results::{CheckResult, Results, Verdict},
+};
 
 /// Makes `findings.sarif`: a run of two tools' findings, empty where nothing was found.
 ///
