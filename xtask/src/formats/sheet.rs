@@ -368,7 +368,8 @@ fn first_words(message: &str) -> String {
             let words = lines.next().unwrap_or_default();
             if place.starts_with("at src/") { format!("{place}\n{words}") } else { words.to_owned() }
         }
-        first => first.unwrap_or_default().to_owned(),
+        // What would follow a colon is not shown.
+        first => first.unwrap_or_default().trim_end_matches(':').to_owned(),
     }
 }
 
@@ -415,6 +416,7 @@ mod tests {
         assert_eq!(first_words("it gave 3\nnot 4"), "it gave 3");
         assert_eq!(first_words("at tests/hidden.rs:3:5:\nassertion failed: a\n left: 1"), "assertion failed: a");
         assert_eq!(first_words("at src/lib.rs:3:5:\nno lock\nsecret"), "at src/lib.rs:3:5:\nno lock");
+        assert_eq!(first_words("it does not compile with this submission:\nerror"), "it does not compile with this submission");
         assert_eq!(first_words(""), "");
     }
 
