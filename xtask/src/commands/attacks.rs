@@ -45,7 +45,7 @@ pub fn try_them(catalog: &Catalog, names: &[String], all_timed: bool) -> Result<
             exercises.push(exercise);
         }
     }
-    let grader = Grader::open(catalog, exercises, Options { seed: None, timed: false }, &program)?;
+    let grader = Grader::open(catalog, &[], &exercises, Options { seed: None, timed: true }, &program)?;
     let layers = grader.layers().to_vec();
     let mut progress = Progress::new(&catalog.scratch(), all.iter().map(Attack::shown).collect());
     let tally = run(catalog, all, &layers, |attack, folder: &Path| {

@@ -15,7 +15,10 @@ use crate::{
     catalog::{Catalog, Exercise},
     class::{batch, folders::Shard, jplag, merge},
     formats::{self, Format},
-    grade::grader::{self, Grader},
+    grade::{
+        grader::{self, Grader},
+        intake,
+    },
     results::{Layer, Results, State},
     screen::{self, bold, faint, say},
 };
@@ -121,14 +124,13 @@ pub fn grade(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCod
     }
     let (Some(what), is_batch) = (options.submission.as_ref().or(options.batch.as_ref()), options.batch.is_some()) else {
         if options.explain {
-            explain(&open(catalog, only, options)?, options);
+            explain(&open(catalog, &only, &prepared(catalog, &only, None)?, options)?, options);
             return Ok(code(true));
         }
         return Err(Usage("say what to grade: --submission DIR, or --batch DIR for a class".into()).into());
     };
     ours(catalog, what)?;
-    let asked = only.clone();
-    let grader = open(catalog, only, options)?;
+    let grader = open(catalog, &only, &prepared(catalog, &only, options.submission.as_deref())?, options)?;
     if options.explain {
         explain(&grader, options);
     }
@@ -141,7 +143,7 @@ pub fn grade(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitCod
         tell(catalog, &results);
         say(faint(format!("the whole result is in {}", options.out.join("results.json").display())));
     }
-    finish(&results, &asked, options, json, true)
+    finish(&results, &only, options, json, true)
 }
 
 /// The course must not be what is graded: in a learner's checkout that looks like one it would be the learner's tests that
@@ -164,9 +166,25 @@ fn name_of(options: &Options, folder: &Path) -> String {
     options.id.clone().or_else(own).unwrap_or_else(|| "submission".into())
 }
 
-fn open<'a>(catalog: &'a Catalog, only: Vec<&'a Exercise>, options: &Options) -> Result<Grader<'a>> {
+fn open<'a>(catalog: &'a Catalog, only: &[&'a Exercise], prepared: &[&'a Exercise], options: &Options) -> Result<Grader<'a>> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
-    Grader::open(catalog, only, grader::Options { seed: options.seed, timed: !options.no_speed }, &program)
+    screen::status("building what submissions depend on: minutes the first time");
+    let grader =
+        Grader::open(catalog, only, prepared, grader::Options { seed: options.seed, timed: !options.no_speed }, &program);
+    screen::status_over();
+    grader
+}
+
+/// The exercises that have to be made ready: those asked for; of one submission those that it touches, else all.
+fn prepared<'a>(catalog: &'a Catalog, only: &[&'a Exercise], submission: Option<&Path>) -> Result<Vec<&'a Exercise>> {
+    if !only.is_empty() {
+        return Ok(only.to_vec());
+    }
+    let Some(submission) = submission else { return Ok(catalog.exercises.iter().collect()) };
+    let taken = intake::take(catalog, submission, &[]);
+    // What cannot be read is told by the grader.
+    let taken = taken.ok().and_then(Result::ok);
+    Ok(taken.map(|taken| taken.all.iter().map(|handed| handed.exercise).collect()).unwrap_or_default())
 }
 
 fn class(catalog: &Catalog, grader: &Grader<'_>, submissions: &Path, options: &Options, json: bool) -> Result<ExitCode> {
@@ -195,8 +213,16 @@ fn finish(results: &Results, asked: &[&Exercise], options: &Options, json: bool,
     let worth = |exercise: &&Exercise| (exercise.path(), exercise.max_points() + exercise.worth(crate::catalog::HIDDEN));
     let context = formats::Context::gather(asked.iter().map(worth).collect())?;
     let (mut printed, mut judged) = (String::new(), true);
+    let mut wrong = None;
     for format in &options.format {
-        let written = formats::write(results, *format, &context, &options.out)?;
+        // One that cannot be written keeps no other from being written.
+        let written = match formats::write(results, *format, &context, &options.out) {
+            Ok(written) => written,
+            Err(error) => {
+                wrong = Some(error);
+                continue;
+            }
+        };
         printed.push_str(&written.printed);
         judged &= written.judged;
         if !is_fresh && written.printed.is_empty() {
@@ -208,6 +234,9 @@ fn finish(results: &Results, asked: &[&Exercise], options: &Options, json: bool,
     }
     // As it is: a platform reads it.
     std::io::stdout().write_all(printed.as_bytes()).context("cannot write to standard output")?;
+    if let Some(error) = wrong {
+        return Err(error);
+    }
     Ok(match results.submission.as_ref().map(|submission| &submission.state) {
         _ if !judged => code_for(false, true),
         Some(State::Error(_)) => code_for(false, true),

@@ -42,6 +42,7 @@ pub const SCREENING: &str = "screening";
 pub struct Grader<'a> {
     catalog: &'a Catalog,
     only: Vec<&'a Exercise>,
+    prepared: Vec<&'a Exercise>,
     recipes: Recipes,
     /// The workloads of the course's own solutions, by exercise.
     opponents: BTreeMap<String, PathBuf>,
@@ -124,19 +125,26 @@ impl<'a> Grader<'a> {
     /// Builds what the exercises depend on and, where run times are compared, the course's own programs that submissions are timed
     /// against.
     ///
-    /// `only` are the exercises that are graded, whether a submission touches them or not; empty, those that it touches.
+    /// `only` are the exercises that are graded, whether a submission touches them or not; empty, those of `prepared` that it touches.
     /// `trampoline` is the runner's own program.
     ///
     /// # Errors
     /// If cargo cannot be run, or the course itself does not build.
-    pub fn open(catalog: &'a Catalog, only: Vec<&'a Exercise>, options: Options, trampoline: &Path) -> Result<Self> {
+    pub fn open(
+        catalog: &'a Catalog,
+        only: &[&'a Exercise],
+        prepared: &[&'a Exercise],
+        options: Options,
+        trampoline: &Path,
+    ) -> Result<Self> {
         // In whatever order they are asked for, the results are the same.
-        let only: Vec<&Exercise> =
-            catalog.exercises.iter().filter(|one| only.iter().any(|other| other.name == one.name)).collect();
-        let wanted = wanted(catalog, &only);
-        let recipes = Recipes::record(catalog, &wanted, trampoline)?;
+        let in_order = |some: &[&'a Exercise]| -> Vec<&'a Exercise> {
+            catalog.exercises.iter().filter(|one| some.iter().any(|other| other.name == one.name)).collect()
+        };
+        let (only, prepared) = (in_order(only), in_order(prepared));
+        let recipes = Recipes::record(catalog, &prepared, trampoline)?;
         let mut opponents = BTreeMap::new();
-        for exercise in wanted.iter().filter(|exercise| options.timed && exercise.about.speed.is_some()) {
+        for exercise in prepared.iter().filter(|exercise| options.timed && exercise.about.speed.is_some()) {
             if let Some(reference) = catalog.reference(exercise) {
                 let program = reference.workload(catalog)?;
                 let program =
@@ -148,7 +156,19 @@ impl<'a> Grader<'a> {
         let quiet = Quiet::of(&catalog.scratch())?;
         let secret = hash_of(&catalog.root, &["solutions"], "");
         let scratch = Scratch::new(&catalog.scratch().join("submissions"))?;
-        Ok(Self { catalog, only, recipes, opponents, quiet, scratch, trampoline: trampoline.to_owned(), layers, options, secret })
+        Ok(Self {
+            catalog,
+            only,
+            prepared,
+            recipes,
+            opponents,
+            quiet,
+            scratch,
+            trampoline: trampoline.to_owned(),
+            layers,
+            options,
+            secret,
+        })
     }
 
     /// What keeps a submission's code from the rest of this machine.
@@ -168,11 +188,7 @@ impl<'a> Grader<'a> {
             let told = checks.map(|check| format!("{check} {}", exercise.limit(check).as_secs_f64())).collect::<Vec<_>>();
             (exercise.name.clone(), told.join(", "))
         };
-        self.wanted().iter().map(of).collect()
-    }
-
-    fn wanted(&self) -> Vec<&'a Exercise> {
-        wanted(self.catalog, &self.only)
+        self.prepared.iter().map(of).collect()
     }
 
     /// What a submission's code is allowed.
@@ -521,11 +537,6 @@ fn of_another_course(catalog: &Catalog, base: &Path) -> Vec<Remark> {
     let told = differences.unwrap_or_else(|error| vec![format!("what state of the course it is for cannot be told: {error:#}")]);
     let remark = |what| Remark { exercise: String::new(), place: handout::FILE.into(), what };
     told.into_iter().map(remark).collect()
-}
-
-/// Those asked for, or all.
-fn wanted<'a>(catalog: &'a Catalog, only: &[&'a Exercise]) -> Vec<&'a Exercise> {
-    if only.is_empty() { catalog.exercises.iter().collect() } else { only.to_vec() }
 }
 
 /// The same submission has the same inputs wherever it is graded. Nobody who has not the course's solutions can know them before

@@ -93,6 +93,42 @@ impl Taken<'_> {
     }
 }
 
+/// Why something is not taken.
+#[derive(Debug)]
+enum Why {
+    /// It is no submission's file: says what it is.
+    Not(String),
+    /// This machine could not read it, which is nobody's fault who hands something in.
+    Unread(anyhow::Error),
+}
+
+impl From<String> for Why {
+    fn from(why: String) -> Self {
+        Self::Not(why)
+    }
+}
+
+impl From<&str> for Why {
+    fn from(why: &str) -> Self {
+        Self::Not(why.to_owned())
+    }
+}
+
+impl Why {
+    fn unread(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        |error| Self::Unread(anyhow::Error::new(error).context(format!("cannot read {}", path.display())))
+    }
+}
+
+/// A reason is an outcome; what this machine could not do is an error.
+fn outcome<T>(taken: Result<T, Why>) -> Result<Result<T, String>> {
+    match taken {
+        Ok(taken) => Ok(Ok(taken)),
+        Err(Why::Not(why)) => Ok(Err(why)),
+        Err(Why::Unread(error)) => Err(error),
+    }
+}
+
 /// What of `folder` is graded: the exercises of `only`, or every one of which a file differs from the starter. `Err` says why
 /// nothing is.
 ///
@@ -101,9 +137,9 @@ impl Taken<'_> {
 /// (`src`), or just its files (`lib.rs`).
 ///
 /// # Errors
-/// If the course itself cannot be read: the runner's own fault.
+/// If the course itself, or a file that is there, cannot be read: the machine's own fault.
 pub fn take<'a>(catalog: &'a Catalog, folder: &Path, only: &[&'a Exercise]) -> Result<Result<Taken<'a>, String>> {
-    let entries = match entries_of(folder) {
+    let entries = match outcome(entries_of(folder))? {
         Ok(entries) if entries.is_empty() => return Ok(Err("it is empty".into())),
         Ok(entries) => entries,
         Err(why) => return Ok(Err(why)),
@@ -233,15 +269,16 @@ pub fn is_archive(name: &str) -> bool {
 }
 
 /// The names in a folder, which may not be a link and of which no more than [`MOST_ENTRIES`] are read.
-fn entries_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
+fn entries_of(folder: &Path) -> Result<Vec<PathBuf>, Why> {
     match fs::symlink_metadata(folder) {
         Ok(about) if about.is_dir() => {}
         Ok(about) if about.is_symlink() => return Err("it is a link; links are not followed".into()),
         Ok(_) => return Err("it is not a folder; unpack an archive first".into()),
-        Err(error) => return Err(format!("it cannot be read: {error}")),
+        Err(error) => return Err(Why::unread(folder)(error)),
     }
-    let entries = fs::read_dir(folder).map_err(|error| format!("it cannot be read: {error}"))?;
-    let mut paths: Vec<PathBuf> = entries.take(MOST_ENTRIES).flatten().map(|entry| entry.path()).collect();
+    let entries = fs::read_dir(folder).map_err(Why::unread(folder))?.take(MOST_ENTRIES);
+    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(Why::unread(folder))?;
     paths.sort();
     Ok(paths)
 }
@@ -314,7 +351,7 @@ fn plain_folder(base: &Path, below: &Path) -> Option<PathBuf> {
 
 /// Reads what is there; what of the manifest's files is not is taken from the starter.
 fn sources_of(place: &Place, exercise: &Exercise, starter: &Path) -> Result<Result<Sources, String>> {
-    let names = match names_in(place, exercise) {
+    let names = match outcome(names_in(place, exercise))? {
         Ok(names) => names,
         Err(why) => return Ok(Err(why)),
     };
@@ -328,7 +365,7 @@ fn sources_of(place: &Place, exercise: &Exercise, starter: &Path) -> Result<Resu
     }
     let mut sources = Sources::new();
     for name in names {
-        match read_one(&place.join(&name)) {
+        match outcome(read_one(&place.join(&name)))? {
             Ok(content) => sources.insert(name, content),
             Err(why) => return Ok(Err(format!("{name} {why}"))),
         };
@@ -347,7 +384,7 @@ fn sources_of(place: &Place, exercise: &Exercise, starter: &Path) -> Result<Resu
 }
 
 /// The `.rs` files by their paths below the exercise, such as `src/lib.rs`.
-fn names_in(place: &Place, exercise: &Exercise) -> Result<BTreeSet<String>, String> {
+fn names_in(place: &Place, exercise: &Exercise) -> Result<BTreeSet<String>, Why> {
     if place.flat {
         let there = |file: &&String| fs::symlink_metadata(place.join(file)).is_ok();
         return Ok(exercise.about.files.iter().filter(there).cloned().collect());
@@ -355,23 +392,28 @@ fn names_in(place: &Place, exercise: &Exercise) -> Result<BTreeSet<String>, Stri
     let mut names = BTreeSet::new();
     let mut open = vec![("src".to_owned(), 0)];
     while let Some((folder, depth)) = open.pop() {
-        for path in entries_of(&place.folder.join(&folder)).map_err(|why| format!("{folder}: {why}"))? {
+        let entries = entries_of(&place.folder.join(&folder)).map_err(|why| match why {
+            Why::Not(why) => Why::Not(format!("{folder}: {why}")),
+            unread => unread,
+        });
+        for path in entries? {
             let name = path.file_name().and_then(|name| name.to_str());
             let plain = |name: &&str| name.chars().all(|c| c.is_alphanumeric() || ['_', '-', '.'].contains(&c));
             let Some(name) = name.filter(plain) else {
-                return Err(format!("{folder} holds a file whose name is of more than letters, digits, `_`, `-` and `.`"));
+                let why = format!("{folder} holds a file whose name is of more than letters, digits, `_`, `-` and `.`");
+                return Err(why.into());
             };
             let below = format!("{folder}/{name}");
             let is_source = path.extension().is_some_and(|ending| ending == "rs");
             match fs::symlink_metadata(&path) {
-                Ok(about) if about.is_dir() && depth >= DEEPEST => return Err(format!("{below} lies too deep")),
+                Ok(about) if about.is_dir() && depth >= DEEPEST => return Err(format!("{below} lies too deep").into()),
                 Ok(about) if about.is_dir() => open.push((below, depth + 1)),
                 // A link is refused where it stands for a source; others are of no use to anybody.
                 Ok(_) if is_source => _ = names.insert(below),
                 _ => {}
             }
             if names.len() > MOST_FILES || open.len() > MOST_FILES {
-                return Err(format!("its src holds more than {MOST_FILES} files"));
+                return Err(format!("its src holds more than {MOST_FILES} files").into());
             }
         }
     }
@@ -379,22 +421,20 @@ fn names_in(place: &Place, exercise: &Exercise) -> Result<BTreeSet<String>, Stri
 }
 
 /// Why a file is not taken continues its name: `src/lib.rs is ..`.
-fn read_one(path: &Path) -> Result<Vec<u8>, String> {
+fn read_one(path: &Path) -> Result<Vec<u8>, Why> {
     match fs::symlink_metadata(path) {
         Ok(about) if !about.is_file() => return Err("is not a plain file: links, folders and pipes are not taken".into()),
-        Ok(about) if about.len() > LARGEST => return Err(format!("is larger than {} MiB", LARGEST >> 20)),
+        Ok(about) if about.len() > LARGEST => return Err(format!("is larger than {} MiB", LARGEST >> 20).into()),
         Ok(_) => {}
-        Err(error) => return Err(format!("cannot be read: {error}")),
+        Err(error) => return Err(Why::unread(path)(error)),
     }
     let mut content = Vec::new();
     // Whatever has taken its place meanwhile is neither followed nor waited for.
     let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
     let open = || File::options().read(true).custom_flags(flags.cast_signed()).open(path);
-    open()
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut content))
-        .map_err(|error| format!("cannot be read: {error}"))?;
+    open().and_then(|file| file.take(LARGEST + 1).read_to_end(&mut content)).map_err(Why::unread(path))?;
     if content.len() as u64 > LARGEST {
-        return Err(format!("is larger than {} MiB", LARGEST >> 20));
+        return Err(format!("is larger than {} MiB", LARGEST >> 20).into());
     }
     if std::str::from_utf8(&content).is_err() {
         return Err("is not UTF-8 text".into());
