@@ -88,6 +88,8 @@ fn began(process: u32) -> Option<u64> {
 pub struct Claim {
     folder: PathBuf,
     path: PathBuf,
+    /// Whether whoever stood below it is dead.
+    took_over: bool,
 }
 
 /// What came of trying.
@@ -117,10 +119,10 @@ impl Claim {
         if !make(&path)? {
             return Ok(Tried::Held(told(None)));
         }
-        let claim = Self { folder: folder.to_owned(), path };
+        let mut claim = Self { folder: folder.to_owned(), path, took_over: false };
         // Between the look and the claim, the one that was found may have been given back, and another be made in its place.
-        let alone = fs::read(&below).ok() == found && highest(folder) == number + 1;
-        Ok(if alone { Tried::Ours(claim) } else { Tried::Held(told(None)) })
+        claim.took_over = fs::read(&below).ok() == found && highest(folder) == number + 1;
+        Ok(if claim.took_over { Tried::Ours(claim) } else { Tried::Held(told(None)) })
     }
 
     /// Whether nobody has taken it over: a process that was stopped for long may have been thought dead.
@@ -133,7 +135,12 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mut held = held();
         held.remove(&self.path);
-        give_back(&self.path);
+        if self.took_over {
+            give_back(&self.path);
+        } else {
+            // What is below may be somebody's who lives.
+            let _gone = fs::remove_file(&self.path);
+        }
     }
 }
 
