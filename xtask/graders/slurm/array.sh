@@ -4,7 +4,8 @@
 #   cd COURSE && sbatch --array=1-8 xtask/graders/slurm/array.sh SUBMISSIONS OUT
 #
 # When the last task has ended, OUT/index.html and OUT/grades.csv are there. A task that was lost, cancelled or requeued costs
-# nothing that is graded: submit the same array again, of as many tasks as you like.
+# nothing that is graded: submit the same array again, of as many tasks as you like. A task that ended with 3 has graded its
+# share, but for somebody who cannot be graded by no fault of their own: the end of its log, and grades.csv, say who and why.
 #
 #SBATCH --job-name=racecourse
 #SBATCH --cpus-per-task=2

@@ -67,10 +67,14 @@ until sinfo --noheader --format=%T 2>/dev/null | grep -q idle; do
 done
 
 began=$(date +%s)
-sbatch --wait --array=1-4 --cpus-per-task=1 --output="$place/task-%a.log" "$here/array.sh" "$submissions" "$place/out"
+# Who cannot be graded, such as an archive among the folders, makes a 3 of the code: the others are graded all the same.
+code=0
+sbatch --wait --array=1-4 --cpus-per-task=1 --output="$place/task-%a.log" "$here/array.sh" "$submissions" "$place/out" || code=$?
+[ "$code" -eq 0 ] || [ "$code" -eq 3 ] || exit "$code"
 echo "the array took $(($(date +%s) - began)) s"
 # shellcheck disable=SC2086 # the command may be several words
-${RACECOURSE_GRADE:-cargo xtask grade} --batch "$submissions" --out "$place/whole" --jobs 2 2> "$place/whole.log"
+${RACECOURSE_GRADE:-cargo xtask grade} --batch "$submissions" --out "$place/whole" --jobs 2 2> "$place/whole.log" || code=$?
+[ "$code" -eq 0 ] || [ "$code" -eq 3 ] || exit "$code"
 if ! cmp -s "$place/out/grades.csv" "$place/whole/grades.csv"; then
     diff "$place/out/grades.csv" "$place/whole/grades.csv" || true
     echo "the tables differ. A wrong program on real threads may fail a test in one run and not in another; a right one may not" >&2
