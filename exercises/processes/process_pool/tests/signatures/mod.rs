@@ -3,5 +3,8 @@
 
 use process_pool::{Pool, TaskError};
 
-const _: fn(&mut Pool, &[Vec<u8>]) -> Vec<Result<Vec<u8>, TaskError>> = Pool::map;
-const _: fn(&mut Pool, &[Vec<u8>], fn(usize, Result<Vec<u8>, TaskError>)) = |pool, tasks, commit| pool.run(tasks, commit);
+type Outcome = Result<Vec<u8>, TaskError>;
+type Commit = fn(usize, Outcome);
+
+const _: fn(&mut Pool, &[Vec<u8>]) -> Vec<Outcome> = Pool::map;
+const _: fn(&mut Pool, &[Vec<u8>], Commit) = |pool, tasks, commit| pool.run(tasks, commit);
