@@ -203,10 +203,7 @@ impl Checker<'_> {
         if self.purpose == Purpose::Work && checks.iter().all(|made| made.verdict != Verdict::Fail) {
             checks.push(lints(candidate)?);
         }
-        let counted = || checks.iter().filter(|check| matches!(check.verdict, Verdict::Pass | Verdict::Fail));
-        let points = counted().fold(0.0, |sum, check| sum + check.points);
-        let max_points = counted().fold(0.0, |sum, check| sum + check.max_points);
-        Ok(SubjectResult { subject: candidate.subject, points, max_points, checks })
+        Ok(SubjectResult::of(candidate.subject, checks))
     }
 
     /// Makes one check; of its tests, only the one called `case` where that is given.

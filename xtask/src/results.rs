@@ -160,7 +160,7 @@ pub struct Machine {
 }
 
 /// One exercise: who was checked, and what was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExerciseResult {
     /// Its folder: `threads/spin_lock`.
     pub path: String,
@@ -309,6 +309,16 @@ pub struct SubjectResult {
     pub max_points: f64,
     /// In the order in which they were made.
     pub checks: Vec<CheckResult>,
+}
+
+impl SubjectResult {
+    /// These checks with their sums.
+    pub fn of(subject: Subject, checks: Vec<CheckResult>) -> Self {
+        let counted = || checks.iter().filter(|check| matches!(check.verdict, Verdict::Pass | Verdict::Fail));
+        let points = counted().fold(0.0, |sum, check| sum + check.points);
+        let max_points = counted().fold(0.0, |sum, check| sum + check.max_points);
+        Self { subject, points, max_points, checks }
+    }
 }
 
 /// What a check or a case of it came to.

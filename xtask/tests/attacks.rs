@@ -166,12 +166,7 @@ fn results(catalog: &Catalog, attack: &Attack, state: State, checks: &[(&str, Ve
             kind: String::new(),
             summary: String::new(),
             subjects: vec![subject],
-            curves: None,
-            trace: None,
-            notes: Vec::new(),
-            sweep: None,
-            memory: Vec::new(),
-            peers: Vec::new(),
+            ..ExerciseResult::default()
         }],
         ceilings: None,
         submission: Some(Submission {

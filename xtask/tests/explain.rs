@@ -81,12 +81,7 @@ fn results(cases: Vec<CaseResult>) -> Results {
         kind: "implement".into(),
         summary: "acquire and release".into(),
         subjects: vec![SubjectResult { subject: Subject::Yours, points: 0.0, max_points: 5.0, checks }],
-        curves: None,
-        trace: None,
-        notes: Vec::new(),
-        sweep: None,
-        memory: Vec::new(),
-        peers: Vec::new(),
+        ..ExerciseResult::default()
     };
     Results {
         format_version: FORMAT_VERSION,

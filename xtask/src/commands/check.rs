@@ -87,12 +87,7 @@ pub fn exercise_result(exercise: &Exercise, subjects: Vec<SubjectResult>) -> Exe
         kind: exercise.about.kind.clone(),
         summary: exercise.about.summary.clone(),
         subjects,
-        curves: None,
-        trace: None,
-        notes: Vec::new(),
-        sweep: None,
-        memory: Vec::new(),
-        peers: Vec::new(),
+        ..ExerciseResult::default()
     }
 }
 

@@ -258,14 +258,14 @@ impl<'a> Grader<'a> {
         let exercise = handed.exercise;
         let sources = match &handed.sources {
             Ok(sources) => sources,
-            Err(why) => return Ok(summed(refused(exercise, &checks_of(exercise), why))),
+            Err(why) => return Ok(SubjectResult::of(Subject::Submission, refused(exercise, &checks_of(exercise), why))),
         };
         let findings = screen::screen(exercise, sources);
         let all = findings.iter().any(|finding| finding.costs == Costs::All);
         if all {
             let mut checks = vec![screened(&findings)];
             checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
-            return Ok(summed(checks));
+            return Ok(SubjectResult::of(Subject::Submission, checks));
         }
         let scratch = self.scratch.path();
         let work = tempfile::tempdir_in(scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
@@ -278,7 +278,7 @@ impl<'a> Grader<'a> {
         if unread && package.built.values().any(|built| built.good) {
             let mut checks = vec![screened(&findings)];
             checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
-            return Ok(summed(checks));
+            return Ok(SubjectResult::of(Subject::Submission, checks));
         }
         let programs = Programs::of(&package)?;
         let candidate = Candidate { exercise, subject: Subject::Submission, package };
@@ -319,7 +319,7 @@ impl<'a> Grader<'a> {
         }
         // Only now is it known whether every program could be put behind all of them.
         *layers = candidate.package.walls.iter().flat_map(|walls| walls.sandbox.layers()).collect();
-        Ok(summed(checks))
+        Ok(SubjectResult::of(Subject::Submission, checks))
     }
 
     /// Compiles everything that the checks of an exercise run, in `work`.
@@ -551,7 +551,9 @@ fn seed_of(secret: &str, fingerprint: &str) -> u64 {
 
 /// The exercises asked for, each with no points and the reason.
 fn nothing_of(only: &[&Exercise], why: &str) -> Vec<ExerciseResult> {
-    let of = |exercise: &&Exercise| exercise_result(exercise, vec![summed(refused(exercise, &checks_of(exercise), why))]);
+    let of = |exercise: &&Exercise| {
+        exercise_result(exercise, vec![SubjectResult::of(Subject::Submission, refused(exercise, &checks_of(exercise), why))])
+    };
     only.iter().map(of).collect()
 }
 
@@ -584,14 +586,6 @@ fn why_not_run(findings: &[Finding]) -> String {
     let Some(Finding { file, line, what, why, .. }) = findings.first() else { return "not run".into() };
     let more = if findings.len() > 1 { format!(" (and {} more)", findings.len() - 1) } else { String::new() };
     format!("not run: {what} in {file}:{line}: {why}{more}")
-}
-
-/// The checks with their sums. What is not measurable, or could not be made, counts in neither.
-fn summed(checks: Vec<CheckResult>) -> SubjectResult {
-    let counted = || checks.iter().filter(|check| matches!(check.verdict, Verdict::Pass | Verdict::Fail));
-    let points = counted().fold(0.0, |sum, check| sum + check.points);
-    let max_points = counted().fold(0.0, |sum, check| sum + check.max_points);
-    SubjectResult { subject: Subject::Submission, points, max_points, checks }
 }
 
 #[cfg(test)]

@@ -137,20 +137,13 @@ fn exercise(words: &[&str]) -> ExerciseResult {
         None => CaseResult { points: Some([4.0, 4.0]), ..CaseResult::new("excludes", Verdict::Pass, None) },
     };
     let checks = vec![check("tests", tests), check("model", vec![model]), busy()];
-    let counted = || checks.iter().filter(|check| matches!(check.verdict, Verdict::Pass | Verdict::Fail));
-    let (points, max_points) = (counted().map(|check| check.points).sum(), counted().map(|check| check.max_points).sum());
     ExerciseResult {
         path: "threads/spin_lock".into(),
         title: "A spin lock".into(),
         kind: "implement".into(),
         summary: "what a lock is made of".into(),
-        subjects: vec![SubjectResult { subject: Subject::Submission, points, max_points, checks }],
-        curves: None,
-        trace: None,
-        notes: Vec::new(),
-        sweep: None,
-        memory: Vec::new(),
-        peers: Vec::new(),
+        subjects: vec![SubjectResult::of(Subject::Submission, checks)],
+        ..ExerciseResult::default()
     }
 }
 
