@@ -33,17 +33,7 @@ const TAKES: &str = "a string takes everything";
 ///
 /// The same input is the same page, byte for byte.
 pub fn render(results: &Results, traces: &BTreeMap<String, Timeline>) -> String {
-    let mut page = String::new();
-    write!(
-        page,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{} \u{b7} Racecourse</title>\n<style>\n{}\n{}</style>\n</head>\n<body>\n",
-        escape(&headline(results)),
-        chart::style(),
-        include_str!("page/style.css"),
-    )
-    .expect(TAKES);
+    let mut page = html::head(&headline(results), "");
     header(&mut page, results);
     page.push_str("<main>\n");
     overview(&mut page, results);

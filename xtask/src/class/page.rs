@@ -19,7 +19,7 @@ use crate::{
         interleaving, number,
         text::escape,
     },
-    page::html::{Cell, badge, beside, command, table},
+    page::html::{self, Cell, badge, beside, command, table},
     results::{State, Verdict},
 };
 
@@ -46,19 +46,7 @@ const COLUMNS: usize = 5;
 
 /// The page. The same class is the same page, byte for byte.
 pub fn render(class: &Class) -> String {
-    let mut page = String::new();
-    write!(
-        page,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" \
-             content=\"light dark\">\n\
-         <title>{} \u{b7} Racecourse</title>\n<style>\n{}\n{}{}</style>\n</head>\n<body>\n",
-        escape(&headline(class)),
-        chart::style(),
-        include_str!("../page/style.css"),
-        include_str!("style.css"),
-    )
-    .expect(TAKES);
+    let mut page = html::head(&headline(class), include_str!("style.css"));
     header(&mut page, class);
     page.push_str("<main>\n");
     points(&mut page, class);

@@ -3,7 +3,23 @@
 use std::fmt::Write;
 
 use super::TAKES;
-use crate::{chart::text::escape, results::Verdict};
+use crate::{
+    chart::{self, text::escape},
+    results::Verdict,
+};
+
+/// How every page begins, up to its body. `title` is text; `styles` come after the page's own.
+pub fn head(title: &str, styles: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{} \u{b7} Racecourse</title>\n<style>\n{}\n{}{styles}</style>\n</head>\n<body>\n",
+        escape(title),
+        chart::style(),
+        include_str!("style.css"),
+    )
+}
 
 /// A cell of a table.
 pub struct Cell {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     chart::{self, Chart, Layout, number, text::escape},
-    page::html::{Cell, badge, command, table},
+    page::html::{self, Cell, badge, command, table},
 };
 
 /// What a string takes is never refused.
@@ -47,16 +47,10 @@ pub fn charts(study: &Study) -> BTreeMap<String, String> {
 
 /// The page. The same study is the same page, byte for byte.
 pub fn render(study: &Study) -> String {
-    let mut page = String::new();
+    let mut page = html::head("Noise study", "");
     write!(
         page,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" \
-             content=\"light dark\">\n\
-         <title>Noise study \u{b7} Racecourse</title>\n<style>\n{}\n{}</style>\n</head>\n<body>\n\
-         <header>\n<p class=\"eyebrow\">Racecourse noise study</p>\n<h1>{}</h1>\n<dl class=\"provenance\">\n",
-        chart::style(),
-        include_str!("../page/style.css"),
+        "<header>\n<p class=\"eyebrow\">Racecourse noise study</p>\n<h1>{}</h1>\n<dl class=\"provenance\">\n",
         escape(&headline(study)),
     )
     .expect(TAKES);
