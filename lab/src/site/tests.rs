@@ -172,9 +172,13 @@ fn a_reset_forgets_requests_that_are_still_being_answered() {
 
 #[test]
 fn a_dropped_site_answers_no_more() {
-    let site = Site::start(&quick()).unwrap();
-    let port = site.url().port().unwrap();
-    assert!(get(&site, "/").starts_with("HTTP/1.1 200"));
-    drop(site);
-    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(), "somebody still listens");
+    // The port is free again, and a site of another test may have it by then: three times in a row it has not.
+    let is_deaf = || {
+        let site = Site::start(&quick()).unwrap();
+        let port = site.url().port().unwrap();
+        assert!(get(&site, "/").starts_with("HTTP/1.1 200"));
+        drop(site);
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
+    };
+    assert!((0..3).any(|_| is_deaf()), "somebody still listens");
 }
