@@ -62,6 +62,8 @@ pub enum Part {
     Model,
     /// The workload, optimised.
     Workload,
+    /// Nothing but what clippy says.
+    Lints,
 }
 
 /// What came of a build.
@@ -136,6 +138,7 @@ impl Part {
             Self::Tests(_) => "the tests",
             Self::Model => "the models",
             Self::Workload => "the workload",
+            Self::Lints => "the lints",
         }
     }
 
@@ -145,6 +148,7 @@ impl Part {
             Self::Tests(test) => vec!["build", "--test", test],
             Self::Model => vec!["build", "--features", "model", "--test", "model"],
             Self::Workload => vec!["build", "--release", "--features", "workload", "--bins"],
+            Self::Lints => vec!["clippy", "--lib"],
         }
     }
 }
@@ -196,8 +200,11 @@ impl Package {
     /// # Errors
     /// If cargo cannot be run.
     pub fn lint(&self, as_model: bool) -> Result<Built> {
+        if let Some(built) = self.built.get(&Part::Lints) {
+            return Ok(built.clone());
+        }
         let mut command = cargo(&self.workspace, &self.target);
-        command.args(["clippy", "--lib", "--package", &self.name, "--message-format", "json"]);
+        command.args(Part::Lints.arguments()).args(["--package", &self.name, "--message-format", "json"]);
         if as_model {
             command.args(["--features", "model", "--", "-W", "clippy::disallowed_types", "-W", "clippy::disallowed_methods"]);
         }

@@ -84,7 +84,8 @@ pub struct About {
     pub topic: String,
     /// The Python counterpart.
     pub python: String,
-    /// What the learner edits, relative to the exercise: all that is taken of a submission.
+    /// What the starter consists of and the learner edits, relative to the exercise. Modules that a learner adds beside it are
+    /// taken, too.
     pub files: Vec<String>,
     /// What a submission may use beside memory and threads, because a right one needs it.
     #[serde(default)]

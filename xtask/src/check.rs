@@ -228,7 +228,7 @@ impl Checker<'_> {
         let built = candidate.package.build(part)?;
         let target = match part {
             Part::Tests(name) => name,
-            Part::Model | Part::Workload => "model",
+            Part::Model | Part::Workload | Part::Lints => "model",
         };
         let Some(program) = built.executables.get(target).filter(|_| built.good) else {
             return Ok(Err(not_compiled(check, NotBuilt::of(&built))));
@@ -263,9 +263,6 @@ impl Checker<'_> {
     /// # Errors
     /// As [`one`](Self::one).
     pub fn again(&self, candidate: &Candidate<'_>, made: CheckResult) -> Result<CheckResult> {
-        if !Self::is_starved(&made) {
-            return Ok(made);
-        }
         let mut cases = made.cases;
         for case in cases.iter_mut().filter(|case| was_starved(case)) {
             let again = self.one(candidate, &made.check, Some(&case.name))?;
@@ -569,20 +566,26 @@ pub fn verdict_on_speed(speed: &Speed, full_at: f64, zero_at: f64) -> (Verdict, 
     (if share >= 1.0 { Verdict::Pass } else { Verdict::Fail }, share)
 }
 
+/// The check that is worth no points: it is advice.
+pub const LINTS: &str = "lints";
+
 /// What clippy says, worth no points: it is advice.
-fn lints(candidate: &Candidate<'_>) -> Result<CheckResult> {
+///
+/// # Errors
+/// If cargo cannot be run.
+pub fn lints(candidate: &Candidate<'_>) -> Result<CheckResult> {
     if machine::first_line(Command::new("clippy-driver").arg("--version")).is_none() {
         let why = "clippy is not installed: rustup component add clippy";
-        return Ok(ended("lints", Verdict::NotMeasurable, why.into()));
+        return Ok(ended(LINTS, Verdict::NotMeasurable, why.into()));
     }
     let built = candidate.package.lint(candidate.exercise.about.points.contains_key("model"))?;
     if built.good && built.said.is_empty() {
-        return Ok(ended("lints", Verdict::Pass, "clippy has nothing to say".into()));
+        return Ok(ended(LINTS, Verdict::Pass, "clippy has nothing to say".into()));
     }
     let NotBuilt { words, verdict } = NotBuilt::of(&built);
     let summary = if verdict == Verdict::Fail { "clippy has advice" } else { "clippy could not look at it" };
     let case = CaseResult::new("clippy", verdict, Some(words));
-    Ok(CheckResult { cases: vec![case], ..ended("lints", verdict, summary.into()) })
+    Ok(CheckResult { cases: vec![case], ..ended(LINTS, verdict, summary.into()) })
 }
 
 /// Threads or processes: no more than there are cores. Requests in flight: as many as wanted.

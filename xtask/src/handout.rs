@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "author")]
 pub use leaks::{Leak, Secrets};
 #[cfg(feature = "author")]
-pub use place::{Updated, free, update, write};
+pub use place::{Updated, course_in, free, update, write};
 
 use crate::{
     catalog::{Catalog, Exercise, fingerprint},
@@ -134,20 +134,13 @@ impl Course {
     }
 }
 
-/// Whether a file of an exercise, named from its folder on, is for the grader alone: it, or a folder above it, is called
-/// `hidden` or `hidden_..`.
-pub fn is_hidden(file: &str) -> bool {
-    file.split('/').any(|part| part == "hidden" || part == "hidden.rs" || part.starts_with("hidden_"))
-}
-
-/// The files of an exercise that check it and that a learner has, named from its folder on.
+/// The files of an exercise that check it, named from its folder on; hidden tests stand elsewhere.
 fn public_checks(folder: &Path) -> Result<Vec<String>> {
     let mut files = vec!["workload.rs".to_owned()];
     for path in files_below(&folder.join("tests"))? {
         let name = path.strip_prefix(folder).ok().and_then(Path::to_str);
         files.push(name.with_context(|| format!("{} is not UTF-8", path.display()))?.to_owned());
     }
-    files.retain(|file| !is_hidden(file));
     files.sort();
     Ok(files)
 }

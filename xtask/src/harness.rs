@@ -24,17 +24,11 @@ use syn::{
 pub struct TestFn {
     /// Its name, with the module that it is in.
     pub name: String,
-    /// The function that it is: the same one for all tests that `lab::tests_of_each!` makes of it.
-    pub function: String,
-    /// The lines of the function with its attributes, from 1, the last included.
-    pub lines: (usize, usize),
     /// Whether it is meant to panic, and what is in the message then; mostly empty.
     pub should_panic: Option<String>,
-    /// Why it is not to be run on this machine; empty where no reason is given.
-    pub ignored: Option<String>,
 }
 
-/// The tests of a file, in its order; those that this machine does not even compile are left out.
+/// The tests of a file, in its order; those that this machine does not compile, or is to ignore, are left out.
 ///
 /// # Errors
 /// If the file is not Rust, or has tests where none can be found by reading.
@@ -95,7 +89,7 @@ pub fn transform(source: &str, tests: &[String]) -> Result<String> {
 /// A test, and what has to be done about it.
 struct Found {
     test: TestFn,
-    /// Whether this machine compiles it.
+    /// Whether this machine compiles it, and runs it.
     present: bool,
     /// The conditions under which it is compiled and not ignored.
     conditions: Vec<String>,
@@ -133,22 +127,14 @@ fn read(source: &str, functions: Functions) -> Result<Vec<Found>> {
 }
 
 /// `#[test]`, and whatever else makes a test: `#[tokio::test]`.
-fn is_test(attribute: &Attribute) -> bool {
+pub(crate) fn is_test(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "test")
-}
-
-fn lines_of(function: &ItemFn) -> (usize, usize) {
-    // From the first attribute on; the span of an item does not always begin there.
-    let first = function.attrs.iter().map(|attribute| attribute.span().start().line).min();
-    let own = function.span();
-    (first.unwrap_or(own.start().line).min(own.start().line), function.block.brace_token.span.close().end().line)
 }
 
 fn of_function(function: &ItemFn) -> Result<Found> {
     let name = function.sig.ident.to_string();
     let line = function.sig.ident.span().start().line;
-    let mut test =
-        TestFn { name: name.clone(), function: name.clone(), lines: lines_of(function), should_panic: None, ignored: None };
+    let mut test = TestFn { name: name.clone(), should_panic: None };
     let (mut present, mut conditions, mut blanked) = (true, Vec::new(), Vec::new());
     if !function.sig.inputs.is_empty() || function.sig.asyncness.is_some() {
         bail!("line {line}: the test {name} is no plain function without arguments");
@@ -164,7 +150,7 @@ fn of_function(function: &ItemFn) -> Result<Found> {
             test.should_panic = Some(expected(&attribute.meta)?);
             blanked.push(range);
         } else if path.is_ident("ignore") {
-            test.ignored = Some(reason(&attribute.meta));
+            present = false;
             blanked.push(range);
         } else if path.is_ident("cfg") {
             let condition: Meta = attribute.parse_args()?;
@@ -178,9 +164,7 @@ fn of_function(function: &ItemFn) -> Result<Found> {
                 if !part.path().is_ident("ignore") {
                     bail!("line {line}: of a test, only `ignore` may depend on a cfg_attr");
                 }
-                if holds(condition).with_context(|| format!("line {line}"))? {
-                    test.ignored = Some(reason(part));
-                }
+                present &= !holds(condition).with_context(|| format!("line {line}"))?;
             }
             blanked.push(range);
         }
@@ -198,10 +182,6 @@ fn expected(meta: &Meta) -> Result<String> {
             string(&pair.value).context("a message that is expected is a string")
         }
     }
-}
-
-fn reason(meta: &Meta) -> String {
-    if let Meta::NameValue(pair) = meta { string(&pair.value).unwrap_or_default() } else { String::new() }
 }
 
 fn string(value: &Expr) -> Option<String> {
@@ -278,18 +258,12 @@ fn of_each(each: &Each, items: &[Item], blanked: &Range<usize>, functions: Funct
                 Item::Fn(item) if item.sig.ident == *function => Some(item),
                 _ => None,
             });
-            let Some(own) = own else {
+            if own.is_none() {
                 let line = function.span().start().line;
                 anyhow::ensure!(functions == Functions::Some, "line {line}: no function is called {function}");
                 continue;
-            };
-            let test = TestFn {
-                name: format!("{module}::{function}"),
-                function: function.to_string(),
-                lines: lines_of(own),
-                should_panic: None,
-                ignored: None,
-            };
+            }
+            let test = TestFn { name: format!("{module}::{function}"), should_panic: None };
             let call = format!("{function}::<{stage}>");
             // All of them are made by one call of the macro, which the first takes away.
             let blanked = if found.is_empty() { vec![blanked.clone()] } else { Vec::new() };
@@ -370,11 +344,12 @@ fn not_here() {}
     #[test]
     fn tests_are_told_by_their_source() {
         let tests = tests_of(SOURCE).unwrap();
-        let told: Vec<_> = tests.iter().map(|test| (test.name.as_str(), test.lines)).collect();
-        assert_eq!(told, [("panics", (4, 9)), ("one::generic", (18, 20)), ("two::generic", (18, 20)), ("ignored", (26, 27))]);
+        let told: Vec<_> = tests.iter().map(|test| test.name.as_str()).collect();
+        assert_eq!(told, ["panics", "one::generic", "two::generic"]);
         assert_eq!(tests[0].should_panic.as_deref(), Some("power of \"two\""));
-        assert_eq!(tests[3].ignored.as_deref(), Some("there is no clock"));
-        assert!(tests[1..3].iter().all(|test| test.function == "generic" && test.ignored.is_none()));
+        let none_is_missing = SOURCE.replace("fn generic<S>", "fn gone<S>");
+        assert!(tests_of(&none_is_missing).is_err());
+        assert_eq!(tests_left(&none_is_missing).unwrap().len(), 1);
     }
 
     #[test]

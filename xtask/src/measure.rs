@@ -196,9 +196,7 @@ impl Match<'_> {
         }
         let baseline = self.opponent.contender.process.run("baseline", setup).map_err(Blame::Opponent)?;
         right(&other, &baseline.digest).map_err(Blame::Opponent)?;
-        right(&own, &baseline.digest).map_err(Blame::Subject)?;
-        // Two that are both what the baseline is are the same.
-        Ok((own, other))
+        Err(Blame::Subject(Fault::wrong_output(&own.digest, &baseline.digest).into()))
     }
 }
 
@@ -239,10 +237,11 @@ pub fn compare(
     both.opponent.run(setup).and_then(|other| right(&other, digest)).map_err(Blame::Opponent)?;
     let started = Instant::now();
     let wanted = setup.threads as f64 - cores_to_lose(spec.axis);
-    let mut seeds = (0..).map(|pair| seed_of_pair(setup.seed, pair));
+    let mut number = 0;
     let (pairs, finding) = until_known(plan, wanted, setup.seed, |subject_first| {
         let at = started.elapsed();
-        let setup = Setup { seed: seeds.next().unwrap_or(setup.seed), ..setup };
+        let setup = Setup { seed: seed_of_pair(setup.seed, number), ..setup };
+        number += 1;
         let (own, other) = both.pair(setup, subject_first)?;
         Ok(Pair {
             subject: own.seconds,

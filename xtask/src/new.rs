@@ -59,13 +59,14 @@ macro_rules! files {
     ($($file:literal),*) => { [$(($file, include_str!(concat!("../templates/exercise/", $file)))),*] };
 }
 
-const FILES: [(&str, &str); 14] = files![
+const FILES: [(&str, &str); 15] = files![
     "exercise/Cargo.toml",
     "exercise/README.md",
     "exercise/hints.md",
     "exercise/workload.rs",
     "exercise/tests/behaviour.rs",
     "exercise/tests/model.rs",
+    "exercise/tests/signatures/mod.rs",
     "solution/NOTES.md",
     "solution/src/lib.rs",
     "solution/mutants/last_wins.patch",

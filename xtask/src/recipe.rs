@@ -96,6 +96,8 @@ pub struct Recipe {
     workload: Vec<u8>,
     /// As much of it as is compiled for a submission that is timed.
     timed: Vec<u8>,
+    /// The settings of clippy, which are the course's own.
+    clippy: Vec<u8>,
     /// Arguments for the learner's code alone.
     forbids: Vec<String>,
     /// Beginnings of paths of this machine: messages do without them.
@@ -112,6 +114,7 @@ impl Recipes {
         let toolchain = toolchain()?;
         let workspace = Workspace::open(catalog)?;
         let kit = Kit::new(&workspace.root.join("kits"))?;
+        let clippy = crate::stage::read(&catalog.root.join("clippy.toml"))?;
         let mut by_name = BTreeMap::new();
         for exercise in exercises {
             let workload = catalog.exercise_folder(exercise).join("workload.rs");
@@ -121,8 +124,8 @@ impl Recipes {
             let safe = !exercise.about.needs.contains(&Need::Unsafe);
             let forbids = if safe { vec!["-F".to_owned(), "unsafe_code".to_owned()] } else { Vec::new() };
             let (libraries, units) = (BTreeMap::new(), BTreeMap::new());
-            let (name, toolchain, hidden) = (exercise.name.clone(), toolchain.clone(), hidden(catalog));
-            let recipe = Recipe { name, toolchain, libraries, units, workload, timed, forbids, hidden };
+            let (name, toolchain, hidden, clippy) = (exercise.name.clone(), toolchain.clone(), hidden(catalog), clippy.clone());
+            let recipe = Recipe { name, toolchain, libraries, units, workload, timed, clippy, forbids, hidden };
             by_name.insert(exercise.name.clone(), recipe);
         }
         for flavour in FLAVOURS {

@@ -66,8 +66,6 @@ const SYSTEM: [&str; 12] = [
 
 /// Bytes of memory of a program under test.
 const PROGRAM_MEMORY: u64 = 2 << 30;
-/// Bytes of memory of the compiler, with its linker.
-const COMPILER_MEMORY: u64 = 4 << 30;
 /// Processes and threads at a time: four times what the exercise with the most of them starts on 32 cores.
 const PROCESSES: u64 = 512;
 /// Bytes of one file.
@@ -104,8 +102,6 @@ pub struct Policy {
     pub processes: u64,
     /// Bytes of one file that it may write; [four times](Policy::disk) that is the limit of all.
     pub file_size: u64,
-    /// Seconds that a process may be on a core; `None` is no limit beside that on wall-clock time.
-    pub cpu_seconds: Option<u64>,
     /// Whether it may look into `/proc`: with bubblewrap, of its own process-id namespace.
     pub proc: bool,
 }
@@ -120,15 +116,8 @@ impl Policy {
             memory: PROGRAM_MEMORY,
             processes: PROCESSES,
             file_size: FILE_SIZE,
-            cpu_seconds: None,
             proc: false,
         }
-    }
-
-    /// For rustc and the linker, with the toolchain in `sysroot`.
-    pub fn compiler(sysroot: &Path, read: impl IntoIterator<Item = PathBuf>, write: impl IntoIterator<Item = PathBuf>) -> Self {
-        let read = std::iter::once(sysroot.to_owned()).chain(read);
-        Self { memory: COMPILER_MEMORY, ..Self::program(read, write) }
     }
 
     /// The same, with the loopback interface.
@@ -307,11 +296,6 @@ impl Sandbox {
             }
             (Found::Not(why), _) => layer("user", false, format!("programs stay root: {why}")),
         }
-    }
-
-    /// Whether anything keeps files out of the way that are not listed in a policy.
-    pub fn keeps_files_out(&self) -> bool {
-        self.namespaces.works().is_some() || self.landlock.works().is_some()
     }
 
     /// A command that runs `program` behind the walls. Arguments, variables, streams and the folder are the caller's to add.

@@ -27,7 +27,11 @@ impl Scratch {
         // Otherwise one that is not locked yet would look like one that is not locked any more.
         let _making = alone(all)?;
         for entry in fs::read_dir(all).with_context(|| format!("cannot read {}", all.display()))?.flatten() {
-            let abandoned = File::open(entry.path().join("lock")).map_or(true, |lock| lock.try_lock().is_ok());
+            // What cannot be looked at for another reason may be in use.
+            let abandoned = match File::open(entry.path().join("lock")) {
+                Ok(lock) => lock.try_lock().is_ok(),
+                Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+            };
             if abandoned {
                 // Another user's, or on its way out: it does no harm.
                 let _removed = fs::remove_dir_all(entry.path());

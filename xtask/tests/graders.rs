@@ -228,12 +228,14 @@ fn classroom_50_exits_with_0_only_where_there_is_a_grade() {
 fn gradescopes_image_is_built_with_each_starter() {
     let platform = Platform::new();
     let course = "autograder/source/course";
-    platform.put("autograder/source/exercises.txt", "spin_lock\nmerge_sort\n");
+    platform.put("autograder/source/exercises.txt", "spin_lock\nmerge_sort");
     platform.put(&format!("{course}/exercises/threads/spin_lock/src/lib.rs"), "");
     platform.put(&format!("{course}/exercises/algorithms/merge_sort/src/lib.rs"), "");
     let saw = platform.at("saw");
     let grader = format!("#!/bin/sh\n[ -d \"$3/src\" ] || exit 2\necho \"$@\" >>'{}'\nexit 1\n", saw.display());
-    let stubs = ["apt-get", "rustup", "cargo"].map(|name| (format!("bin/{name}"), "#!/bin/sh\n".to_owned()));
+    let rustup = format!("#!/bin/sh\necho \"rustup $@\" >>'{}'\n", saw.display());
+    let stubs = [("apt-get", "#!/bin/sh\n"), ("rustup", &rustup), ("cargo", "#!/bin/sh\n")]
+        .map(|(name, text)| (format!("bin/{name}"), text.to_owned()));
     for (name, text) in stubs.into_iter().chain([(format!("{course}/target/release/xtask"), grader)]) {
         platform.put(&name, &text);
         fs::set_permissions(platform.at(&name), fs::Permissions::from_mode(0o755)).expect("executable");
@@ -244,7 +246,8 @@ fn gradescopes_image_is_built_with_each_starter() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(
         platform.saw(),
-        "grade --submission exercises/threads/spin_lock --exercise spin_lock --out warm\n\
+        "rustup toolchain install stable --profile minimal --component clippy,rust-docs\nrustup default stable\n\
+         grade --submission exercises/threads/spin_lock --exercise spin_lock --out warm\n\
          grade --submission exercises/algorithms/merge_sort --exercise merge_sort --out warm\n"
     );
 }

@@ -177,20 +177,19 @@ fn a_folder_in_use_or_inside_the_course_is_refused() {
 
 #[test]
 fn hidden_tests_stay_here() {
-    let (_course, catalog) = small_course();
-    let folder = catalog.root.join("exercises/threads/spin_lock");
-    fs::write(folder.join("tests/hidden_more.rs"), "//! Hidden.\nconst NUMBER_THAT_NO_LEARNER_MUST_SEE: u32 = 271_828;\n")
-        .unwrap();
-    change(&folder.join("Cargo.toml"), |text| {
-        format!("{text}\n[[test]]\nname = \"hidden_more\"\nrequired-features = [\"model\"]\n")
-    });
-    let files = all_files(&catalog);
-    assert!(!files.keys().any(|file| file.contains("hidden")), "{:?}", files.keys());
-    let manifest = &files["exercises/threads/spin_lock/Cargo.toml"];
-    let manifest = std::str::from_utf8(manifest).unwrap();
-    assert!(!manifest.contains("hidden") && manifest.contains("name = \"model\""), "{manifest}");
-    let text = "const NUMBER_THAT_NO_LEARNER_MUST_SEE: u32 = 271_828;";
-    assert_eq!(Secrets::of(&catalog).unwrap().in_text("README.md", text).count(), 1);
+    let (_course, mut catalog) = small_course();
+    let folder = catalog.root.join("solutions/threads/spin_lock");
+    let line = "const NUMBER_THAT_NO_LEARNER_MUST_SEE: u32 = 271_828;";
+    fs::create_dir_all(folder.join("tests")).unwrap();
+    fs::write(folder.join("tests/hidden.rs"), format!("//! Hidden.\n{line}\n")).unwrap();
+    change(&folder.join("Cargo.toml"), |text| format!("{text}\n[package.metadata.hidden]\npoints = 1\ndetail = \"none\"\n"));
+    catalog = Catalog::read(&catalog.root).unwrap();
+    assert!(catalog.find("spin_lock").unwrap().hidden.is_some());
+    for (file, content) in all_files(&catalog) {
+        assert!(!file.contains("hidden"), "{file}");
+        assert!(file.starts_with("xtask/") || !String::from_utf8_lossy(&content).contains("metadata.hidden"), "{file}");
+    }
+    assert_eq!(Secrets::of(&catalog).unwrap().in_text("README.md", line).count(), 1);
     // They are the grader's alone, so a handout from before them is of the same state.
     let before = Course::of(&the_course(), &[the_course().find("spin_lock").unwrap()], DATE.into()).unwrap();
     assert_eq!(before.differs_from(&catalog).unwrap(), Vec::<String>::new());

@@ -237,7 +237,7 @@ fn a_constant_without_end_stops_the_compiler_and_says_so() {
 fn a_macro_that_doubles_itself_stops_the_compiler_and_says_so() {
     let text = "macro_rules! double { ($($t:tt)*) => { double! { $($t)* $($t)* } }; }\ndouble! { a }\n";
     let why = refused("spin_lock", &format!("#![recursion_limit = \"1000\"]\n{text}"), TIGHT);
-    let told = why.words.contains("MB of memory") || why.words.contains("it had computed for 3 s");
+    let told = why.words.contains("MiB of memory") || why.words.contains("it had computed for 3 s");
     assert!(why.verdict == Verdict::Fail && told, "{}", why.words);
 }
 

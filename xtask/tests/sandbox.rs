@@ -555,7 +555,7 @@ fn rustc_and_the_linker_work_behind_every_wall() {
     for walls in each() {
         let out = folder.path().join(format!("out-{}", walls.without));
         fs::create_dir(&out).unwrap();
-        let policy = Policy::compiler(&sysroot, [source.clone()], [out.clone()]);
+        let policy = Policy { memory: 6 << 30, ..Policy::program([sysroot.clone(), source.clone()], [out.clone()]) };
         let program = out.join("main");
         let run = Run {
             program: &sysroot.join("bin/rustc"),

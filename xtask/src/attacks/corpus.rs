@@ -305,10 +305,7 @@ impl Make {
             Ok(path)
         };
         match self {
-            #[cfg(unix)]
             Self::Link { at, to } => std::os::unix::fs::symlink(to, path(at)?)?,
-            #[cfg(not(unix))]
-            Self::Link { .. } => anyhow::bail!("links are made on Unix alone"),
             Self::Large { at, bytes } => {
                 let file = fs::File::create(path(at)?)?;
                 // Of nothing but zeros, and so of no blocks: whoever reads it to its end has lost all the same.

@@ -6,6 +6,7 @@ use lab::finding::{Failure, StepTold};
 
 use super::marks::{Class, handed_in, refusal};
 use crate::{
+    check::LINTS,
     explain,
     grade::grader::SCREENING,
     results::{CaseResult, CheckResult, ExerciseResult, Verdict},
@@ -83,7 +84,8 @@ pub fn causes(class: &Class) -> Vec<Cause> {
 /// The checks of what was handed in, where they were made: why they were not is no matter of a test.
 fn judged(exercise: &ExerciseResult) -> impl Iterator<Item = &CheckResult> {
     let subject = handed_in(exercise).filter(|subject| refusal(subject).is_none());
-    subject.into_iter().flat_map(|subject| &subject.checks)
+    // Advice of clippy is no cause of anything.
+    subject.into_iter().flat_map(|subject| &subject.checks).filter(|check| check.check != LINTS)
 }
 
 /// Of a check that failed: test, cause, message, execution.

@@ -158,7 +158,7 @@ impl Files {
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name();
-            let outside = name.as_bytes().starts_with(b".") || (!in_sources && name == "target");
+            let outside = !in_sources && (name.as_bytes().starts_with(b".") || name == "target");
             if outside || self.entries == 0 {
                 continue;
             }

@@ -11,7 +11,10 @@ use super::{
     overrides, page,
     store::Store,
 };
-use crate::results::{State, write_whole};
+use crate::{
+    formats::text,
+    results::{State, write_whole},
+};
 
 /// The version of `graded.json`.
 const FORMAT_VERSION: u32 = 1;
@@ -56,8 +59,8 @@ pub fn grades(class: &Class) -> Result<String> {
         if student.marks.is_empty() {
             let (standing, why) = match student.stored.state() {
                 State::Graded => ("not handed in", String::new()),
-                State::Rejected(why) => ("rejected", harmless(&why)),
-                State::Error(why) => ("error", harmless(&why)),
+                State::Rejected(why) => ("rejected", text::cell(&why)),
+                State::Error(why) => ("error", text::cell(&why)),
             };
             table.write_record([id, "", "", "", standing, "", "", &why])?;
         }
@@ -73,13 +76,13 @@ fn row(id: &str, mark: &Mark) -> [String; 8] {
     let reasons: Vec<&str> = mark.overrides.iter().map(|given| given.reason.as_str()).collect();
     [
         id.into(),
-        harmless(&mark.exercise),
+        text::cell(&mark.exercise),
         points(mark.points),
         decimal(mark.max_points),
         mark.standing.words().into(),
         points(mark.graded_points),
-        harmless(&reasons.join("; ")),
-        harmless(&mark.why),
+        text::cell(&reasons.join("; ")),
+        text::cell(&mark.why),
     ]
 }
 
@@ -88,12 +91,6 @@ fn decimal(points: f64) -> String {
     // A sum of nothing is -0.
     let text = format!("{:.4}", points + 0.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// Text that a spreadsheet takes for text. Ids need no such care: see [`id_of`](super::folders::id_of).
-fn harmless(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c == '\n' { ' ' } else { crate::chart::text::legal(c) }).collect();
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,7 @@ use lab::finding::{Failure, WIDTH};
 use super::{code, code_of, find};
 use crate::{
     catalog::{Catalog, Exercise},
+    chart::number::points,
     check::{Candidate, Checker, NO_REFERENCE, Purpose, SEED, printable},
     explain,
     kept::{Kept, files_of},
@@ -156,12 +157,6 @@ fn in_short(case: &CaseResult, subject: Subject, exercise: &str) -> Option<Strin
     let failure = explain::report(case)?.failure.filter(Failure::has_execution)?;
     let said = printable(&failure.summary(WIDTH));
     Some(format!("{said}Its steps: cargo xtask explain {exercise} --model {}", case.name))
-}
-
-/// Points without needless digits.
-fn points(points: f64) -> String {
-    let text = format!("{points:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Everything passes, as far as it could be measured: what comes next.

@@ -46,7 +46,6 @@ pub struct Options {
     /// The folder for results.json, and for the other formats.
     #[arg(long, value_name = "DIR", default_value = "grade")]
     out: PathBuf,
-    /// Another format to write; again for more.
     #[arg(long, value_name = "FORMAT", help = format_help(), conflicts_with = "batch")]
     format: Vec<Format>,
     /// What the submission is called in its results; without, as its folder.

@@ -8,14 +8,14 @@ use serde::Serialize;
 use super::{Usage, code, select};
 use crate::{
     catalog::Catalog,
-    handout::{self, Course, Updated},
+    handout::{self, Updated},
     screen::{self, bold, say},
 };
 
 /// What the command line says.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The folder to write to: not there yet, or empty.
+    /// The folder to write to: not there yet, or empty; with --update, the handout.
     folder: PathBuf,
     /// The exercises; without any, all, or with --update those that the handout has.
     exercises: Vec<String>,
@@ -40,10 +40,7 @@ pub fn handout(catalog: &Catalog, options: &Options, json: bool) -> Result<ExitC
     let exercises = select(catalog, &options.exercises)?;
     let date = jiff::Zoned::now().date().to_string();
     if options.update {
-        if Course::read(&options.folder)?.is_none() {
-            let what = format!("{} holds no {}: it is no handout to be updated", options.folder.display(), handout::FILE);
-            return Err(Usage(what).into());
-        }
+        handout::course_in(&options.folder).map_err(|error| Usage(format!("{error:#}")))?;
         let updated = handout::update(catalog, &options.exercises, &options.folder, &date)?;
         show(&updated, json);
         return Ok(code(true));

@@ -9,7 +9,7 @@ use super::{
     sheet::{Sheet, Standing, by_exercise},
     text,
 };
-use crate::results::Results;
+use crate::{chart::number, results::Results};
 
 /// Classroom 50's columns, in its order; those that only a roster knows are left empty.
 const COLUMNS: [&str; 13] = [
@@ -60,7 +60,7 @@ pub fn table(all: &[(&Results, &Sheet)], context: &Context) -> Result<String> {
 fn row(results: &Results, sheet: &Sheet, exercises: &BTreeSet<&str>, context: &Context) -> Vec<String> {
     let variable = |name: &str| text::cell(context.variable(name).unwrap_or_default());
     let username = context.variable("OWNER").or_else(|| context.variable("USERNAME")).unwrap_or(&sheet.id);
-    let [score, max_score] = if sheet.is_judged() { sheet.points().map(text::points) } else { [String::new(), String::new()] };
+    let [score, max_score] = if sheet.is_judged() { sheet.points().map(number::points) } else { [String::new(), String::new()] };
     let (state, reason) = match &sheet.standing {
         Standing::Judged => ("graded", String::new()),
         Standing::NotCompiled => ("does not compile", String::new()),
@@ -69,7 +69,7 @@ fn row(results: &Results, sheet: &Sheet, exercises: &BTreeSet<&str>, context: &C
     };
     let by_exercise = by_exercise(sheet);
     let points = |exercise: &&str| match by_exercise.get(exercise) {
-        Some([points, worth]) if *worth > 0.0 => text::points(*points),
+        Some([points, worth]) if *worth > 0.0 => number::points(*points),
         _ => String::new(),
     };
     let own = [

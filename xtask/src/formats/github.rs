@@ -9,7 +9,7 @@ use super::{
     text,
 };
 use crate::{
-    chart::text::escape,
+    chart::{number, text::escape},
     results::{Results, Verdict},
 };
 
@@ -78,7 +78,7 @@ pub fn table(sheet: &Sheet) -> String {
 fn line_of(row: &Row) -> String {
     let points = match (row.is_advice(), row.counted) {
         (true, _) => String::new(),
-        (_, true) => format!("{} of {}", text::points(row.points[0]), text::points(row.points[1])),
+        (_, true) => format!("{} of {}", number::points(row.points[0]), number::points(row.points[1])),
         (_, false) => "not counted".into(),
     };
     let sign = match row.verdict {

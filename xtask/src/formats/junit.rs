@@ -10,7 +10,10 @@ use super::{
     sheet::{Row, Sheet},
     text,
 };
-use crate::results::{Results, Verdict};
+use crate::{
+    chart::number,
+    results::{Results, Verdict},
+};
 
 /// Makes `junit.xml`. What could not be measured is skipped, and what the grader failed at is an error: neither is a failure.
 ///
@@ -54,7 +57,7 @@ fn suite(name: &str, rows: &[&Row], results: &Results) -> TestSuite {
     let [points, worth] = super::sheet::sum(counted.copied());
     let commit = results.commit.as_deref().unwrap_or_default();
     let seed = results.seed.to_string();
-    let properties = [("points", text::points(points)), ("max-points", text::points(worth)), ("seed", seed)];
+    let properties = [("points", number::points(points)), ("max-points", number::points(worth)), ("seed", seed)];
     suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
     suite.add_property(("course", text::line(commit, 100).as_str()));
     suite.set_time(duration(rows.iter().map(|row| row.seconds).sum()));
@@ -77,8 +80,8 @@ fn case(suite: &str, row: &Row) -> TestCase {
     }
     let mut case = TestCase::new(row.test.as_deref().unwrap_or(&row.check), status);
     case.set_classname(suite).set_time(duration(row.seconds));
-    case.add_property(("points", text::points(row.points[0]).as_str()));
-    case.add_property(("max-points", text::points(row.points[1]).as_str()));
+    case.add_property(("points", number::points(row.points[0]).as_str()));
+    case.add_property(("max-points", number::points(row.points[1]).as_str()));
     case
 }
 

@@ -7,7 +7,7 @@ use super::{
     text,
 };
 use crate::{
-    chart::{Chart, Layout, pairs},
+    chart::{Chart, Layout, number, pairs},
     grade::grader::SCREENING,
     results::{
         CaseResult, CheckResult, Detail, Evidence, ExerciseResult, Results, Speed, State, Subject, SubjectResult, Verdict,
@@ -18,7 +18,7 @@ use crate::{
 const MESSAGE: usize = 6000;
 
 /// The check whose tests a learner does not have.
-pub const HIDDEN: &str = "hidden";
+pub use crate::catalog::HIDDEN;
 
 /// Everything of a result that is shown.
 #[derive(Debug, Clone)]
@@ -182,6 +182,7 @@ impl Sheet {
         let has_hidden = self.rows.iter().any(|row| row.check == HIDDEN);
         let ((passed, all), (hidden_passed, hidden)) = (of(false), of(true));
         let public = match (passed == all, has_hidden) {
+            _ if all == 0 => "No public test could be judged.".into(),
             (true, true) => "All public tests passed.".into(),
             (true, false) => "All tests passed.".into(),
             (false, true) => format!("{passed} of {all} public tests passed."),
@@ -193,7 +194,11 @@ impl Sheet {
     /// The points in words: `7.5 of 10 points`, or that there are none.
     pub fn score(&self) -> String {
         let [points, worth] = self.points();
-        if self.is_judged() { format!("{} of {} points", text::points(points), text::points(worth)) } else { "no score".into() }
+        if self.is_judged() {
+            format!("{} of {} points", number::points(points), number::points(worth))
+        } else {
+            "no score".into()
+        }
     }
 
     /// What did not count, and why it did not; in words for the learner.
@@ -342,6 +347,10 @@ fn restricted_words(check: &CheckResult, not_compiled: bool) -> String {
     }
     if !counts(check.verdict) {
         return "by no fault of the submission".into();
+    }
+    if check.cases.is_empty() {
+        // It was not made, and why gives nothing of its tests away.
+        return check.summary.clone();
     }
     let passed = check.cases.iter().filter(|case| case.verdict == Verdict::Pass).count();
     let told = check.cases.iter().filter(|case| case.verdict != Verdict::Pass && case.detail != Detail::None);

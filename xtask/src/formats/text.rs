@@ -84,12 +84,6 @@ pub fn uri(path: &str) -> String {
     uri
 }
 
-/// Points as a person writes them: two decimals at the most.
-pub fn points(points: f64) -> String {
-    let text = format!("{points:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,10 +113,5 @@ mod tests {
     fn a_workflow_command_is_one_line() {
         assert_eq!(command_message("100%\n::error::x"), "100%25%0A::error::x");
         assert_eq!(command_property("a,line=1::x"), "a%2Cline=1%3A%3Ax");
-    }
-
-    #[test]
-    fn points_have_no_idle_digits() {
-        assert_eq!([3.0, 0.0, 1.0 / 3.0, 2.5, 100.0].map(points), ["3", "0", "0.33", "2.5", "100"]);
     }
 }

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     build::{Built, Package, Part, Proves, Walls},
     catalog::{Catalog, Exercise, HIDDEN, Need},
-    check::{Candidate, Checker, Purpose, refused, side_by_side},
+    chart::number,
+    check::{Candidate, Checker, Purpose, lints, refused, side_by_side},
     class::GradeOne,
     commands::check::exercise_result,
     handout, harness,
@@ -261,11 +262,13 @@ impl<'a> Grader<'a> {
             Err(why) => return Ok(SubjectResult::of(Subject::Submission, refused(exercise, &checks_of(exercise), why))),
         };
         let findings = screen::screen(exercise, sources);
-        let all = findings.iter().any(|finding| finding.costs == Costs::All);
-        if all {
+        let nothing_runs = |why: &Finding| {
             let mut checks = vec![screened(&findings)];
-            checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
-            return Ok(SubjectResult::of(Subject::Submission, checks));
+            checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(why)));
+            SubjectResult::of(Subject::Submission, checks)
+        };
+        if let Some(why) = findings.iter().find(|finding| finding.costs == Costs::All) {
+            return Ok(nothing_runs(why));
         }
         let scratch = self.scratch.path();
         let work = tempfile::tempdir_in(scratch).with_context(|| format!("cannot write in {}", scratch.display()))?;
@@ -274,11 +277,10 @@ impl<'a> Grader<'a> {
         let busy = self.quiet.busy()?;
         let package = self.build(exercise, sources, is_timed, work.path())?;
         // The compiler has had its word on what could not be read, and must have refused it.
-        let unread = findings.iter().any(|finding| finding.costs == Costs::Unread);
-        if unread && package.built.values().any(|built| built.good) {
-            let mut checks = vec![screened(&findings)];
-            checks.extend(refused(exercise, &checks_of(exercise), &why_not_run(&findings)));
-            return Ok(SubjectResult::of(Subject::Submission, checks));
+        if let Some(why) = findings.iter().find(|finding| finding.costs == Costs::Unread)
+            && package.built.values().any(|built| built.good)
+        {
+            return Ok(nothing_runs(why));
         }
         let programs = Programs::of(&package)?;
         let candidate = Candidate { exercise, subject: Subject::Submission, package };
@@ -292,13 +294,16 @@ impl<'a> Grader<'a> {
         let (timed, others): (Vec<&str>, Vec<&str>) = checks_of(exercise).into_iter().partition(|check| *check == "speed");
         for check in others {
             checks.push(match spoilt(check) {
-                Some(finding) => refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0),
+                Some(finding) => refused(exercise, &[check], &why_not_run(finding)).remove(0),
                 None => programs.unchanged(exercise, check, || checker.one(&candidate, check, None))?,
             });
         }
+        if checks.iter().all(|made| made.verdict != Verdict::Fail) {
+            checks.push(lints(&candidate)?);
+        }
         drop(busy);
         // What somebody else's threads or memory have kept from its end is no fault of this one.
-        if self.quiet.others() && checks.iter().any(Checker::is_starved) {
+        if checks.iter().any(Checker::is_starved) {
             let _alone = self.quiet.alone()?;
             for made in checks.iter_mut().filter(|made| Checker::is_starved(made)) {
                 let before = made.clone();
@@ -307,7 +312,7 @@ impl<'a> Grader<'a> {
         }
         for check in timed {
             if let Some(finding) = spoilt(check) {
-                checks.push(refused(exercise, &[check], &why_not_run(std::slice::from_ref(finding))).remove(0));
+                checks.push(refused(exercise, &[check], &why_not_run(finding)).remove(0));
                 continue;
             }
             if !is_timed {
@@ -341,6 +346,8 @@ impl<'a> Grader<'a> {
         for parts in built {
             package.built.extend(parts?);
         }
+        let read_as = if exercise.about.points.contains_key("model") { Flavour::Model } else { Flavour::Plain };
+        package.built.extend(recipe.lints(read_as, sources, compiler, work)?.map(|lints| (Part::Lints, lints)));
         sandbox.take_back(work)?;
         let scratch = work.join("runs");
         std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
@@ -435,7 +442,8 @@ impl GradeOne for Grader<'_> {
 
     /// A hash of everything in the course that points depend on, by names from its root on: it is the same on every machine.
     fn course(&self) -> String {
-        let own = ["Cargo.toml", "Cargo.lock", "lab/src", "xtask/src", "exercises", "solutions"];
+        let own =
+            ["Cargo.toml", "Cargo.lock", "lab/Cargo.toml", "lab/src", "xtask/Cargo.toml", "xtask/src", "exercises", "solutions"];
         let exercises: Vec<&str> = self.only.iter().map(|exercise| exercise.name.as_str()).collect();
         let made = format!("{} {:?} {}", crate::machine::here().rustc, self.options, exercises.join(" "));
         hash_of(&self.catalog.root, &own, &made)
@@ -574,7 +582,7 @@ fn screened(findings: &[Finding]) -> CheckResult {
         verdict: Verdict::Fail,
         points: 0.0,
         max_points: 0.0,
-        summary: why_not_run(findings),
+        summary: format!("{} not taken", number::counted(findings.len(), "thing is", "things are")),
         seconds: 0.0,
         cases: cases.collect(),
         evidence: None,
@@ -582,10 +590,8 @@ fn screened(findings: &[Finding]) -> CheckResult {
     }
 }
 
-fn why_not_run(findings: &[Finding]) -> String {
-    let Some(Finding { file, line, what, why, .. }) = findings.first() else { return "not run".into() };
-    let more = if findings.len() > 1 { format!(" (and {} more)", findings.len() - 1) } else { String::new() };
-    format!("not run: {what} in {file}:{line}: {why}{more}")
+fn why_not_run(Finding { file, line, what, why, .. }: &Finding) -> String {
+    format!("not run: {what} in {file}:{line}: {why}")
 }
 
 #[cfg(test)]

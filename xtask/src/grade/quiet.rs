@@ -45,11 +45,6 @@ impl Quiet {
         let _passed = locked(&self.gate, File::lock)?;
         locked(&self.cores, File::lock)
     }
-
-    /// Whether anybody builds or tests now, or waits to. Ask without a guard of one's own.
-    pub fn others(&self) -> bool {
-        [&self.gate, &self.cores].into_iter().any(|path| locked(path, |file| Ok(file.try_lock()?)).is_err())
-    }
 }
 
 fn locked(path: &Path, lock: fn(&File) -> std::io::Result<()>) -> Result<File> {
@@ -103,16 +98,5 @@ mod tests {
         });
         assert_eq!(measured.load(SeqCst), 4);
         assert!(together.load(SeqCst) > 1, "who builds does not exclude others who do");
-    }
-
-    #[test]
-    fn others_are_seen() {
-        let folder = tempfile::tempdir().unwrap();
-        let quiet = Quiet::of(folder.path()).unwrap();
-        assert!(!quiet.others());
-        let guard = quiet.busy().unwrap();
-        assert!(quiet.others());
-        drop(guard);
-        assert!(!quiet.others());
     }
 }

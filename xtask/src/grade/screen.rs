@@ -180,7 +180,11 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// What would cost a check that the exercise does not have costs nothing, and is nothing.
     fn add(&mut self, line: usize, what: impl Into<String>, why: &'static str, costs: Costs) {
+        if matches!(costs, Costs::Check(check) if !self.has(check)) {
+            return;
+        }
         self.findings.insert(Finding { file: self.file.to_owned(), line, what: what.into(), why, costs });
     }
 
@@ -201,10 +205,10 @@ impl Found<'_> {
             "extern" if tokens[at].in_macro || next.and_then(Token::ident) != Some("crate") => {
                 self.add(line, "`extern`", "code and symbols of another language are no part of any exercise", Costs::All);
             }
-            "static" if next.and_then(Token::ident) == Some("mut") && self.has("model") => {
+            "static" if next.and_then(Token::ident) == Some("mut") => {
                 self.add(line, "`static mut`", UNSEEN, Costs::Check("model"));
             }
-            "read_volatile" | "write_volatile" if self.has("model") => {
+            "read_volatile" | "write_volatile" => {
                 self.add(line, format!("`{name}`"), UNSEEN, Costs::Check("model"));
             }
             "feature" if next.is_some_and(|next| next.is('=')) && is_workload(tokens.get(at + 2)) => {

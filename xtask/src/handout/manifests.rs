@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, Item, value};
 
 use crate::catalog::{Catalog, Exercise};
 
@@ -31,7 +31,7 @@ pub(super) fn of(catalog: &Catalog, exercises: &[&Exercise]) -> Result<BTreeMap<
     add("xtask/Cargo.toml".into(), learners_runner)?;
     add("benches/Cargo.toml".into(), without_peers)?;
     for exercise in exercises {
-        add(format!("exercises/{}/Cargo.toml", exercise.path()), without_hidden)?;
+        add(format!("exercises/{}/Cargo.toml", exercise.path()), |_as_it_is| ())?;
     }
     let mut workspace = read("Cargo.toml")?;
     prune_workspace(&mut workspace, manifests.values());
@@ -57,23 +57,6 @@ fn learners_runner(manifest: &mut DocumentMut) {
 fn without_peers(manifest: &mut DocumentMut) {
     for table in ["features", "dependencies", "bin", "test"] {
         manifest.remove(table);
-    }
-}
-
-/// What is said of hidden tests is for the grader alone.
-fn without_hidden(manifest: &mut DocumentMut) {
-    let metadata = manifest.get_mut("package").and_then(|package| package.get_mut("metadata"));
-    if let Some(about) = metadata.and_then(|metadata| metadata.get_mut("exercise")).and_then(Item::as_table_like_mut) {
-        about.remove("hidden");
-        for table in ["points", "limits"] {
-            if let Some(table) = about.get_mut(table).and_then(Item::as_table_like_mut) {
-                table.remove("hidden");
-            }
-        }
-    }
-    if let Some(tests) = manifest.get_mut("test").and_then(Item::as_array_of_tables_mut) {
-        let says_hidden = |test: &Table, key: &str| test.get(key).and_then(Item::as_str).is_some_and(super::is_hidden);
-        tests.retain(|test| !says_hidden(test, "name") && !says_hidden(test, "path"));
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::{
-    Course, Secrets,
+    Course, FILE, Secrets,
     contents::{Files, files},
 };
 use crate::{
@@ -142,6 +142,15 @@ pub struct Updated {
     pub left: Vec<String>,
 }
 
+/// The state of the course that a handout is of.
+///
+/// # Errors
+/// If `folder` is no handout.
+pub fn course_in(folder: &Path) -> Result<Course> {
+    let course = Course::read(folder)?;
+    course.with_context(|| format!("{} holds no {FILE}: it is no handout to be updated", folder.display()))
+}
+
 /// Brings a handout to the state of the course. A file that a learner edits is only written while it is still the starter, or
 /// where it is new; everything else is the course's, and is written where it differs.
 ///
@@ -150,8 +159,7 @@ pub struct Updated {
 /// # Errors
 /// If `folder` is no handout, something would leak, or a file cannot be written.
 pub fn update(catalog: &Catalog, names: &[String], folder: &Path, date: &str) -> Result<Updated> {
-    let old = Course::read(folder)?;
-    let old = old.with_context(|| format!("{} holds no course.toml: it is no handout to be updated", folder.display()))?;
+    let old = course_in(folder)?;
     let had = |exercise: &&Exercise| old.editions.iter().any(|edition| edition.path == exercise.path());
     let exercises: Vec<&Exercise> =
         if names.is_empty() { catalog.exercises.iter().filter(had).collect() } else { catalog.select(names)? };

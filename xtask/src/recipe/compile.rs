@@ -47,10 +47,6 @@ pub struct Compiler<'a> {
 pub struct Library {
     /// How.
     pub flavour: Flavour,
-    /// What rustc warned of.
-    pub warnings: String,
-    /// Wall-clock time that rustc took.
-    pub seconds: f64,
     /// The folder that it is in, with nothing else.
     folder: PathBuf,
     file: PathBuf,
@@ -76,8 +72,6 @@ pub struct BuiltTest {
     pub tests: Vec<String>,
     /// Those that do not compile, with what rustc said of each.
     pub broken: Vec<Broken>,
-    /// Wall-clock time that rustc took, all rounds together.
-    pub seconds: f64,
 }
 
 impl std::fmt::Debug for Compiler<'_> {
@@ -121,6 +115,30 @@ struct Job<'a> {
     /// Of which of the package's programs it is to know.
     programs: &'a BTreeMap<String, PathBuf>,
     more: &'a [String],
+    /// Who reads it: to compile it, or to say what is to be said of it.
+    reader: Reader,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Rustc,
+    Clippy,
+}
+
+impl Reader {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Rustc => "bin/rustc",
+            Self::Clippy => "bin/clippy-driver",
+        }
+    }
+
+    fn emits(self) -> &'static str {
+        match self {
+            Self::Rustc => "--emit=link",
+            Self::Clippy => "--emit=metadata",
+        }
+    }
 }
 
 impl Job<'_> {
@@ -159,7 +177,7 @@ impl Job<'_> {
                     }
                     other => made.extend([argument.to_owned(), other.to_owned()]),
                 },
-                _ if argument.starts_with("--emit") => made.push("--emit=link".into()),
+                _ if argument.starts_with("--emit") => made.push(self.reader.emits().into()),
                 _ if ["--error-format", "--json", "--diagnostic-width", "--color"].iter().any(|of| argument.starts_with(of)) => {}
                 _ if argument.ends_with(".rs") => made.push(self.main.to_owned()),
                 _ => made.push(argument.to_owned()),
@@ -186,10 +204,11 @@ impl Job<'_> {
         };
         let given = self.unit.environment.iter().filter(|(name, _)| told(name));
         let given = given.map(|(name, value)| (name.clone(), value.clone()));
-        let folder = ("CARGO_MANIFEST_DIR".to_owned(), ".".to_owned());
+        let folder =
+            [("CARGO_MANIFEST_DIR", "."), ("CLIPPY_CONF_DIR", ".")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let programs = self.programs.iter();
         let programs = programs.map(|(name, path)| (format!("CARGO_BIN_EXE_{name}"), path.display().to_string()));
-        given.chain([folder]).chain(programs).collect()
+        given.chain(folder).chain(programs).collect()
     }
 }
 
@@ -204,12 +223,7 @@ impl Recipe {
         unit.with_context(|| format!("how {what} of {} is compiled was not recorded", self.name))
     }
 
-    /// Whether it can be compiled so at all.
-    pub fn has(&self, flavour: Flavour) -> bool {
-        self.units.contains_key(&flavour)
-    }
-
-    /// The folders that a compiler reads, beside those of the system: a sandbox of all calls is made of them.
+    /// The folders of the libraries and of the toolchain.
     pub fn reads(&self) -> impl Iterator<Item = &Path> {
         self.libraries.values().chain([&self.toolchain]).map(PathBuf::as_path)
     }
@@ -242,13 +256,41 @@ impl Recipe {
             library: None,
             programs: &programs,
             more: &self.forbids,
+            reader: Reader::Rustc,
         };
         let said = self.call(&job, compiler)?;
         if let Some(why) = said.not_built(&compiler.limits) {
             return Ok(Err(why));
         }
         let file = out.join(format!("lib{}.rlib", job.stem()));
-        Ok(Ok(Library { flavour, warnings: said.warnings(), seconds: said.seconds, folder: out, file }))
+        Ok(Ok(Library { flavour, folder: out, file }))
+    }
+
+    /// What clippy and rustc have to say of the learner's files; as a model, also of types that a model cannot see. `None` where
+    /// clippy is not installed.
+    ///
+    /// # Errors
+    /// If it cannot be run.
+    pub fn lints(&self, flavour: Flavour, sources: &Sources, compiler: Compiler<'_>, work: &Path) -> Result<Option<Built>> {
+        if !self.toolchain.join(Reader::Clippy.program()).is_file() {
+            return Ok(None);
+        }
+        let unit = self.unit(flavour, "the library", |unit| unit.value("--crate-type") == Some("lib"))?;
+        let (folder, out) = (fresh(work, flavour, "lints-source")?, fresh(work, flavour, "lints")?);
+        for (file, content) in sources.iter().chain([(&"clippy.toml".to_owned(), &self.clippy)]) {
+            update(&folder.join(file), content)?;
+        }
+        let unseen = ["-W", "clippy::disallowed_types", "-W", "clippy::disallowed_methods"].map(String::from);
+        let more = if flavour == Flavour::Model { unseen.as_slice() } else { &[] };
+        let programs = BTreeMap::new();
+        let (name, library, main, reader) = (None, None, "src/lib.rs", Reader::Clippy);
+        let job = Job { unit, flavour, name, folder: &folder, main, out: &out, library, programs: &programs, more, reader };
+        let said = self.call(&job, compiler)?;
+        let words = said.warnings();
+        Ok(Some(match said.not_built(&compiler.limits) {
+            Some(why) => built_of(&why),
+            None => Built { said: words, good: true, ..Built::default() },
+        }))
     }
 
     /// Compiles the programs of the package: the workload, or in the plain flavour the program that tests start, if any do.
@@ -280,6 +322,7 @@ impl Recipe {
                 library: Some(library),
                 programs: &none,
                 more: &quiet,
+                reader: Reader::Rustc,
             };
             let said = self.call(&job, compiler)?;
             if let Some(why) = said.not_built(&compiler.limits) {
@@ -321,6 +364,7 @@ impl Recipe {
             library: Some(library),
             programs: test.programs,
             more: &more,
+            reader: Reader::Rustc,
         };
         let built = self.rounds(&job, test.files, transform, compiler);
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -329,35 +373,32 @@ impl Recipe {
 
     fn rounds(&self, job: &Job<'_>, files: &Sources, transform: Transform<'_>, compiler: Compiler<'_>) -> Result<BuiltTest> {
         let mut mended = Mended::new(files, job.main)?;
-        let mut seconds = 0.0;
         let mut first = None;
-        for _round in 0..ROUNDS {
+        let mut round = 0;
+        loop {
+            round += 1;
             for (file, text) in &mended.files {
                 anyhow::ensure!(is_below(file, "tests"), "{file:?} cannot be a file of tests; they are all below tests/");
                 let text = if file == job.main { transform(text, &mended.tests) } else { text.clone() };
                 update(&job.folder.join(file), text.as_bytes())?;
             }
             let said = self.call(job, compiler)?;
-            seconds += said.seconds;
             let Some(why) = said.not_built(&compiler.limits) else {
                 let program = Ok(job.out.join(job.stem()));
-                return Ok(BuiltTest { program, tests: mended.tests, broken: mended.broken, seconds });
+                return Ok(BuiltTest { program, tests: mended.tests, broken: mended.broken });
             };
             let goes_on = why.verdict == Verdict::Fail && mended.leave_out(said.errors())?;
             let why = first.get_or_insert(why);
-            if !goes_on || mended.tests.is_empty() {
+            if !goes_on || mended.tests.is_empty() || round == ROUNDS {
                 let program = Err(why.clone());
-                return Ok(BuiltTest { program, tests: Vec::new(), broken: mended.broken, seconds });
+                return Ok(BuiltTest { program, tests: Vec::new(), broken: mended.broken });
             }
         }
-        let words = format!("{} rounds of leaving out what does not compile were not enough", ROUNDS);
-        let program = Err(first.unwrap_or(NotBuilt { words, verdict: Verdict::Error }));
-        Ok(BuiltTest { program, tests: Vec::new(), broken: mended.broken, seconds })
     }
 
     fn call(&self, job: &Job<'_>, compiler: Compiler<'_>) -> Result<Said> {
         let kit = self.kit(job.flavour)?;
-        let program = self.toolchain.join("bin/rustc");
+        let program = self.toolchain.join(job.reader.program());
         let mut reads = vec![self.toolchain.as_path(), kit, job.folder];
         reads.extend(job.library.map(|library| library.folder.as_path()));
         let call = Call { program: &program, reads, writes: job.out, limits: compiler.limits };

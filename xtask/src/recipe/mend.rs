@@ -63,7 +63,8 @@ impl Mended {
             Ok((file.clone(), text))
         };
         let files = files.iter().map(text).collect::<Result<BTreeMap<_, _>>>()?;
-        let tests = tests_in(main, files.get(main).with_context(|| format!("{main} is missing"))?)?;
+        let text = files.get(main).with_context(|| format!("{main} is missing"))?;
+        let tests = names_of_tests(harness::tests_of(text).with_context(|| main.to_owned())?);
         Ok(Self { files, tests, broken: Vec::new(), main: main.to_owned(), causes: Vec::new() })
     }
 
@@ -102,8 +103,8 @@ impl Mended {
                 blank(text, ranges);
             }
         }
-        // A whole module may have gone, with tests in it.
-        let left = tests_in(&self.main, &self.files[&self.main])?;
+        // A function that has gone may have been several tests.
+        let left = names_of_tests(harness::tests_left(&self.files[&self.main]).with_context(|| self.main.clone())?);
         for test in self.tests.iter().filter(|test| !left.contains(test)) {
             let told = lost.iter().find(|broken| broken.test == *test).map(|broken| broken.message.clone());
             // A function that is several tests went by its own name.
@@ -164,42 +165,34 @@ fn parse(file: &str, text: &str) -> Result<syn::File> {
     syn::parse_file(text).with_context(|| format!("{file} is no Rust"))
 }
 
-/// The names of the tests that a main file still has.
-fn tests_in(file: &str, text: &str) -> Result<Vec<String>> {
-    let tests = harness::tests_left(text).with_context(|| file.to_owned())?;
-    Ok(tests.into_iter().map(|test| test.name).collect())
+fn names_of_tests(tests: Vec<harness::TestFn>) -> Vec<String> {
+    tests.into_iter().map(|test| test.name).collect()
 }
 
 /// Everything of a file that can be left out, in order; what holds something else comes before it.
 fn places(file: &str, text: &str) -> Result<Vec<Place>> {
     let mut found = Vec::new();
     for item in &parse(file, text)?.items {
-        add_item(item, "", &mut found);
+        add_item(item, &mut found);
     }
     Ok(found)
 }
 
-fn add_item(item: &Item, inside: &str, found: &mut Vec<Place>) {
+fn add_item(item: &Item, found: &mut Vec<Place>) {
     let what = match item {
-        Item::Fn(function) if function.attrs.iter().any(is_test) => What::Test(format!("{inside}{}", function.sig.ident)),
+        Item::Fn(function) if function.attrs.iter().any(harness::is_test) => What::Test(function.sig.ident.to_string()),
         other => What::Names(names_of(other)),
     };
     found.push(place(item, what));
     match item {
         Item::Mod(module) => {
-            let inside = format!("{inside}{}::", module.ident);
             if let Some((_, items)) = &module.content {
-                items.iter().for_each(|item| add_item(item, &inside, found));
+                items.iter().for_each(|item| add_item(item, found));
             }
         }
         Item::Use(item) => add_imports(&item.tree, found),
         _ => {}
     }
-}
-
-/// `#[test]`, also that of a runtime.
-fn is_test(attribute: &syn::Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|segment| segment.ident == "test")
 }
 
 fn names_of(item: &Item) -> Vec<String> {

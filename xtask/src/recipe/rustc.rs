@@ -192,8 +192,6 @@ pub struct Said {
     pub stopped: Option<Stopped>,
     /// What else was printed: by the linker, or by a compiler that broke.
     pub rest: String,
-    /// Wall-clock time.
-    pub seconds: f64,
 }
 
 /// Why nothing was built.
@@ -237,7 +235,7 @@ impl Said {
                 limits.processor.as_secs()
             )),
             Stopped::Memory => Some(format!(
-                "the compiler was stopped: it asked for more than {} MB of memory; look for a large array that is written out, or \
+                "the compiler was stopped: it asked for more than {} MiB of memory; look for a large array that is written out, or \
                  a macro or a type that doubles itself",
                 limits.memory >> 20
             )),
@@ -321,7 +319,7 @@ pub fn call(runner: Runner<'_>, call: &Call<'_>, line: &Line<'_>) -> Result<Said
         None if flooded => Some(Stopped::Flooded),
         None => why(status, &diagnostics, &rest),
     };
-    Ok(Said { diagnostics, stopped, rest, seconds: started.elapsed().as_secs_f64() })
+    Ok(Said { diagnostics, stopped, rest })
 }
 
 fn remove_folder(folder: &Path) -> Result<()> {
@@ -395,9 +393,9 @@ fn why(status: Option<ExitStatus>, diagnostics: &[Diagnostic], rest: &str) -> Op
     if status.success() {
         return None;
     }
-    let says = |words: &str| {
-        rest.contains(words) || diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.words().contains(words))
-    };
+    // Not what stands in the code: a message shows the line that it is about.
+    let of_machine = |words: &[&str]| diagnostics.iter().any(|one| one.is_error() && one.is_of_machine(words));
+    let says = |words: &str| rest.contains(words) || of_machine(&[words]);
     // A shell or a sandbox in between tells a signal as 128 and its number.
     let signal = status.signal().or_else(|| status.code().filter(|code| *code > 128).map(|code| code - 128));
     let out_of_memory = ["memory allocation of", "out of memory", "Cannot allocate memory", "bad_alloc"].into_iter().any(says);
@@ -407,9 +405,7 @@ fn why(status: Option<ExitStatus>, diagnostics: &[Diagnostic], rest: &str) -> Op
         _ if out_of_memory => Stopped::Memory,
         Some(KILLED) => Stopped::Killed,
         Some(ABORTED | FAULT) => Stopped::Broke,
-        _ if diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.is_of_machine(&LINKER_KILLED)) => {
-            Stopped::Killed
-        }
+        _ if of_machine(&LINKER_KILLED) => Stopped::Killed,
         _ if says("signal: 24") => Stopped::Processor,
         _ if says("signal: 25") => Stopped::Flooded,
         _ => Stopped::Errors,
@@ -449,7 +445,7 @@ mod tests {
     fn verdict(message: &str, in_code: bool) -> Verdict {
         let diagnostics = vec![said(message, in_code)];
         let stopped = why(Some(ExitStatus::from_raw(1 << 8)), &diagnostics, "");
-        let said = Said { diagnostics, stopped, rest: String::new(), seconds: 0.0 };
+        let said = Said { diagnostics, stopped, rest: String::new() };
         said.not_built(&Limits::default()).expect("it is not built").verdict
     }
 
@@ -467,5 +463,9 @@ mod tests {
         }
         let large = "linking with `cc` failed: exit status: 1: relocation truncated to fit: R_X86_64_PC32 against `_ZN5large'";
         assert_eq!(verdict(large, false), Verdict::Fail);
+        // A line of code that a message shows may hold such words; what the compiler itself printed may not be doubted.
+        let failed = Some(ExitStatus::from_raw(1 << 8));
+        assert_eq!(why(failed, &[said("out of memory", true)], ""), Some(Stopped::Errors));
+        assert_eq!(why(failed, &[], "rustc-LLVM ERROR: out of memory"), Some(Stopped::Memory));
     }
 }

@@ -165,12 +165,11 @@ impl Inner {
         let limits = [
             // Of what it may write to, and not of its address space: a thread's arena reserves 64 MiB of that and uses none,
             // so that an honest program with 64 threads would need gigabytes.
-            (Resource::Data, Some(policy.memory)),
-            (Resource::Nproc, Some(self.processes)),
-            (Resource::Fsize, Some(policy.file_size)),
-            (Resource::Nofile, Some(FILES)),
-            (Resource::Core, Some(0)),
-            (Resource::Cpu, policy.cpu_seconds),
+            (Resource::Data, policy.memory),
+            (Resource::Nproc, self.processes),
+            (Resource::Fsize, policy.file_size),
+            (Resource::Nofile, FILES),
+            (Resource::Core, 0),
         ];
         for (resource, limit) in limits {
             lower(resource, limit).with_context(|| format!("cannot limit {resource:?}"))?;
@@ -188,8 +187,7 @@ impl Inner {
 }
 
 /// Sets a limit, or the one that there is already where that is lower.
-fn lower(resource: Resource, limit: Option<u64>) -> Result<()> {
-    let Some(limit) = limit else { return Ok(()) };
+fn lower(resource: Resource, limit: u64) -> Result<()> {
     let highest = rustix::process::getrlimit(resource).maximum.map_or(limit, |highest| highest.min(limit));
     Ok(setrlimit(resource, Rlimit { current: Some(highest), maximum: Some(highest) })?)
 }

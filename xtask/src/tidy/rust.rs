@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Fault, Finder, from_root, read};
-use crate::{grade::screen::imported_whole, stage::files_below};
+use crate::{grade::screen::imported_whole, harness, stage::files_below};
 
 /// Where Rust files are.
 const FOLDERS: [&str; 5] = ["benches", "exercises", "lab", "solutions", "xtask"];
@@ -29,6 +29,12 @@ fn judged_by(file: &str) -> Option<&str> {
     ["tests", "workload.rs"].contains(&part).then_some(exercise)
 }
 
+/// Whether it is the main file of tests that the grader makes: `exercises/<track>/<name>/tests/model.rs`.
+fn is_of_tests(file: &str) -> bool {
+    let parts: Vec<&str> = file.split('/').collect();
+    matches!(parts.as_slice(), ["exercises" | "solutions", _, _, "tests", _])
+}
+
 fn one(finder: &mut Finder, file: &str, text: &str) {
     let first = text.lines().find(|line| !line.trim().is_empty());
     if !first.is_some_and(|line| line.starts_with("//!")) {
@@ -43,6 +49,11 @@ fn one(finder: &mut Finder, file: &str, text: &str) {
                 "write #[expect(.., reason = \"..\")], or mend what the lint says",
             );
         }
+    }
+    if is_of_tests(file)
+        && let Err(why) = harness::tests_of(text)
+    {
+        finder.add(file, format!("{why:#}"), "the grader finds tests by reading: see exercises/README.md");
     }
     let Some(exercise) = judged_by(file) else { return };
     for (_, line) in imported_whole(text).into_iter().filter(|(name, _)| name == exercise) {

@@ -6,7 +6,11 @@ use super::{
     File, names_of, read,
     tokens::{Kind, Token},
 };
-use crate::{catalog::Exercise, results::Remark, stage::Sources};
+use crate::{
+    catalog::{Exercise, Need},
+    results::Remark,
+    stage::Sources,
+};
 
 /// What is remarkable in `sources`, by file and line.
 pub fn remarks(exercise: &Exercise, sources: &Sources) -> Vec<Remark> {
@@ -52,7 +56,8 @@ fn of_token(tokens: &[Token], at: usize) -> Option<&'static str> {
 
 fn of_path(exercise: &Exercise, target: &[String]) -> Option<String> {
     let segments: Vec<&str> = target.iter().map(String::as_str).collect();
-    let processes = exercise.track == "processes";
+    let needs = |need| exercise.about.needs.contains(&need);
+    let processes = needs(Need::Processes);
     let does = match segments.as_slice() {
         ["std", "process", "exit"] => "ends the process",
         ["std", "process", "Command", ..] if !processes => "starts a process",
@@ -61,7 +66,7 @@ fn of_path(exercise: &Exercise, target: &[String]) -> Option<String> {
         }
         ["std", "env", "set_var" | "remove_var"] => "changes the environment",
         ["std", "fs", ..] => "uses files",
-        ["std", "net", ..] if exercise.track != "async" => "uses the network",
+        ["std", "net", ..] if !needs(Need::Loopback) => "uses the network",
         ["std", "os", ..] if !processes => "uses what only this system has",
         ["std", "thread", "current"] => "asks which thread it runs on",
         ["std", "backtrace", ..] => "asks who has called it",

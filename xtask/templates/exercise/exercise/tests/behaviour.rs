@@ -3,6 +3,8 @@
 // With feature `model`, the types of `lab` work only inside a model.
 #![cfg(not(feature = "model"))]
 
+mod signatures;
+
 use lab::thread;
 use new_exercise::Highest;
 

@@ -1,5 +1,7 @@
 //! It, in every order of its steps, and with every stale value that its orderings allow.
 
+mod signatures;
+
 use lab::{
     model::{Model, reach},
     sync::Arc,
