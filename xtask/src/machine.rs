@@ -1,6 +1,13 @@
 //! What a result was measured on, and from which state of the course.
 
-use std::{fs, path::Path, process::Command, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
 
 use crate::{
     catalog::Catalog,
@@ -66,6 +73,16 @@ impl Begun {
             submission: None,
         }
     }
+}
+
+/// The runner itself, to be started or copied. Its file may be gone: cargo replaces it while it runs, for one in `ci`. What Linux
+/// keeps under this name is there all the same.
+///
+/// # Errors
+/// If this system does not tell.
+pub fn this_program() -> Result<PathBuf> {
+    let kept = PathBuf::from("/proc/self/exe");
+    if kept.exists() { Ok(kept) } else { std::env::current_exe().context("cannot find this program") }
 }
 
 /// The first line that a command prints, if it can be run and succeeds.

@@ -314,3 +314,20 @@ fn a_file_outside_its_folder_is_not_written() {
         sources.remove(name);
     }
 }
+
+/// As in `cargo xtask ci`, whose tests have cargo link the runner anew while it runs.
+#[test]
+fn a_runner_whose_file_is_replaced_while_it_runs_goes_on_grading() {
+    let (catalog, _) = course();
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("xtask");
+    fs::copy(env!("CARGO_BIN_EXE_xtask"), &program).unwrap();
+    let mut command = std::process::Command::new(&program);
+    command.current_dir(&catalog.root).args(["grade", "--exercise", "merge_sort", "--no-speed"]);
+    command.args(["--submission", "solutions/algorithms/merge_sort", "--out"]).arg(folder.path().join("out"));
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    fs::remove_file(&program).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+}

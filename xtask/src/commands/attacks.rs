@@ -2,13 +2,14 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{Usage, code};
 use crate::{
     attacks::{Attack, Tally, read_all, run},
     catalog::{Catalog, Exercise},
     grade::grader::{Grader, Options},
+    machine::this_program,
     screen::{self, Progress, bold, faint, say},
 };
 
@@ -37,7 +38,7 @@ pub fn try_them(catalog: &Catalog, names: &[String], all_timed: bool) -> Result<
         return Err(Usage(format!("no attack is called {unknown:?}; they are the folders of xtask/attacks")).into());
     }
     all.retain(|attack| names.is_empty() || names.contains(&attack.name));
-    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let program = this_program()?;
     let mut exercises = Vec::new();
     for attack in &all {
         let exercise = attack.exercise(catalog)?;

@@ -19,6 +19,7 @@ use crate::{
         grader::{self, Grader},
         intake,
     },
+    machine::this_program,
     results::{Layer, Results, State},
     screen::{self, bold, faint, say},
 };
@@ -166,7 +167,7 @@ fn name_of(options: &Options, folder: &Path) -> String {
 }
 
 fn open<'a>(catalog: &'a Catalog, only: &[&'a Exercise], prepared: &[&'a Exercise], options: &Options) -> Result<Grader<'a>> {
-    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let program = this_program()?;
     screen::status("building what submissions depend on: minutes the first time");
     let grader =
         Grader::open(catalog, only, prepared, grader::Options { seed: options.seed, timed: !options.no_speed }, &program);

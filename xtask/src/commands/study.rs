@@ -15,7 +15,7 @@ use super::code_for;
 use crate::{
     catalog::Catalog,
     check::SEED,
-    machine::{commit, here},
+    machine::{commit, here, this_program},
     results::{Verdict, write_whole},
     screen::{self, bold, say, seconds, status, status_over},
     study::{
@@ -131,13 +131,6 @@ pub(super) fn make(catalog: &Catalog, options: &Options, out: &Path) -> Result<S
     fs::rename(&stored, out.join("results.json")).with_context(|| format!("cannot write in {}", out.display()))?;
     status_over();
     Ok(study)
-}
-
-/// The runner itself, which also makes the load. Its file may be gone: cargo replaces it while it runs, for one in `ci`. What
-/// Linux keeps under this name is there all the same.
-fn this_program() -> Result<PathBuf> {
-    let kept = PathBuf::from("/proc/self/exe");
-    if kept.exists() { Ok(kept) } else { std::env::current_exe().context("cannot find this program") }
 }
 
 /// A new study, or the one that was interrupted in that folder: of the same course, machine, seed and extent.

@@ -127,7 +127,7 @@ impl<'a> Grader<'a> {
     /// against.
     ///
     /// `only` are the exercises that are graded, whether a submission touches them or not; empty, those of `prepared` that it touches.
-    /// `trampoline` is the runner's own program.
+    /// `program` is the runner's own.
     ///
     /// # Errors
     /// If cargo cannot be run, or the course itself does not build.
@@ -136,14 +136,18 @@ impl<'a> Grader<'a> {
         only: &[&'a Exercise],
         prepared: &[&'a Exercise],
         options: Options,
-        trampoline: &Path,
+        program: &Path,
     ) -> Result<Self> {
+        let scratch = Scratch::new(&catalog.scratch().join("submissions"))?;
+        // Of its own for as long as this lasts: cargo replaces that program's file whenever somebody builds the course.
+        let trampoline = scratch.path().join("xtask");
+        std::fs::copy(program, &trampoline).with_context(|| format!("cannot write {}", trampoline.display()))?;
         // In whatever order they are asked for, the results are the same.
         let in_order = |some: &[&'a Exercise]| -> Vec<&'a Exercise> {
             catalog.exercises.iter().filter(|one| some.iter().any(|other| other.name == one.name)).collect()
         };
         let (only, prepared) = (in_order(only), in_order(prepared));
-        let recipes = Recipes::record(catalog, &prepared, trampoline)?;
+        let recipes = Recipes::record(catalog, &prepared, &trampoline)?;
         let mut opponents = BTreeMap::new();
         for exercise in prepared.iter().filter(|exercise| options.timed && exercise.about.speed.is_some()) {
             if let Some(reference) = catalog.reference(exercise) {
@@ -153,23 +157,10 @@ impl<'a> Grader<'a> {
                 opponents.insert(exercise.name.clone(), program);
             }
         }
-        let layers = Sandbox::detect(trampoline).layers();
+        let layers = Sandbox::detect(&trampoline).layers();
         let quiet = Quiet::of(&catalog.scratch())?;
         let secret = hash_of(&catalog.root, &["solutions"], "");
-        let scratch = Scratch::new(&catalog.scratch().join("submissions"))?;
-        Ok(Self {
-            catalog,
-            only,
-            prepared,
-            recipes,
-            opponents,
-            quiet,
-            scratch,
-            trampoline: trampoline.to_owned(),
-            layers,
-            options,
-            secret,
-        })
+        Ok(Self { catalog, only, prepared, recipes, opponents, quiet, scratch, trampoline, layers, options, secret })
     }
 
     /// What keeps a submission's code from the rest of this machine.

@@ -166,7 +166,7 @@ impl<'a> Workspace<'a> {
     pub fn record(&self, exercises: &[&Exercise], flavour: Flavour, wrapper: &Path) -> Result<Recorded> {
         let folder = tempfile::tempdir_in(&self.root).context("cannot make a folder for the record")?;
         let mut command = cargo(&self.root, &self.catalog.target);
-        command.env("RUSTC_WORKSPACE_WRAPPER", wrapper).env(VARIABLE, folder.path());
+        command.env("RUSTC_WORKSPACE_WRAPPER", self.wrapper(wrapper)?).env(VARIABLE, folder.path());
         command.args(["build", "--message-format", "json"]).args(flavour.arguments());
         for exercise in exercises {
             command.args(["--package", &exercise.name]);
@@ -195,6 +195,19 @@ impl<'a> Workspace<'a> {
             units.push(serde_json::from_slice(&read(&entry?.path())?).context("the record is not whole")?);
         }
         Ok(Recorded { units, libraries })
+    }
+
+    /// A link to it that has the same name in every run: cargo keeps what was built by the wrapper's path.
+    fn wrapper(&self, program: &Path) -> Result<PathBuf> {
+        let link = self.root.join("wrapper");
+        let replaced = || -> std::io::Result<()> {
+            if link.is_symlink() {
+                fs::remove_file(&link)?;
+            }
+            std::os::unix::fs::symlink(std::path::absolute(program)?, &link)
+        };
+        replaced().with_context(|| format!("cannot make {}", link.display()))?;
+        Ok(link)
     }
 
     /// The test targets of a flavour.
