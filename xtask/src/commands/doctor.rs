@@ -1,6 +1,9 @@
 //! `cargo xtask doctor`: what this machine can and cannot check, and the command that mends it.
 
-use std::process::{Command, ExitCode};
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -8,6 +11,7 @@ use serde::Serialize;
 use super::code;
 use crate::{
     catalog::Catalog,
+    chart::number,
     check::cores,
     machine::first_line,
     results::Layer,
@@ -27,6 +31,19 @@ struct Finding {
 fn program(what: &str, program: &str, otherwise: &'static str) -> Finding {
     let seen = first_line(Command::new(program).arg("--version"));
     Finding { what: what.into(), good: seen.is_some(), seen: seen.unwrap_or_else(|| "not found".into()), otherwise }
+}
+
+/// What `ci` writes below `target/` on a clean checkout, with room to spare: 14.4 GiB were seen, without incremental notes.
+const CI_DISK: u64 = 20 << 30;
+
+fn disk(folder: &Path) -> Finding {
+    let free = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    Finding {
+        what: "disk".into(),
+        good: free.is_ok_and(|free| free >= CI_DISK),
+        seen: free.map_or_else(|error| error.to_string(), |free| format!("{} free", number::bytes(free))),
+        otherwise: "a clean `ci` fills 15 GiB and may end in the middle: make room, or set CARGO_TARGET_DIR to another disk",
+    }
 }
 
 /// What keeps a submission's code from the rest of the machine: of interest to who grades.
@@ -76,6 +93,7 @@ pub fn doctor(catalog: &Catalog, json: bool) -> Result<ExitCode> {
             seen: writable.map_or_else(|error| error.to_string(), |_| "writable".into()),
             otherwise: "nothing can be built here; copy the course to a folder that you may write",
         },
+        disk(if catalog.target.exists() { &catalog.target } else { &catalog.root }),
     ];
     findings.extend(walls()?);
     // Without a compiler or a folder to build in, nothing works; everything else only narrows what can be checked.
