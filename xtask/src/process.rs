@@ -31,6 +31,9 @@ pub const FLOOD: u64 = 16 * 1024 * 1024;
 /// How often somebody looks at how much a program has taken.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// How long the file of a program may be held open by somebody who could write it.
+const TO_BE_CLOSED: Duration = Duration::from_secs(2);
+
 /// How long the processes of a program may take to die of being killed.
 const DYING: Duration = Duration::from_secs(10);
 
@@ -104,6 +107,20 @@ pub struct Group {
     leader: OnceLock<u32>,
 }
 
+/// Starts it, and waits where its file is being written. A copy that this process has made was closed before; but a child that
+/// another thread began meanwhile holds it open until it is a program of its own, a moment later.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let deadline = Instant::now() + TO_BE_CLOSED;
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            done => return done,
+        }
+    }
+}
+
 impl Group {
     /// Starts `command` in a group of its own.
     ///
@@ -135,7 +152,7 @@ impl Group {
 
     fn start(command: &mut Command, place: Option<Place>, walled: bool) -> Result<Self> {
         let mut groups = live();
-        let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let child = spawn(command).with_context(|| format!("cannot start {}", command.get_program().display()))?;
         groups.insert(child.id().cast_signed());
         Ok(Self { child, reaped: None, walled, place, watch: None, leader: OnceLock::new() })
     }

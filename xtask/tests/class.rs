@@ -277,6 +277,27 @@ fn of_two_results_the_newer_counts_and_of_different_files_none() {
 }
 
 #[test]
+fn a_slip_in_the_overrides_is_told_before_anybody_is_graded() {
+    let place = Place::new();
+    put(&place.submissions(), "ada", "fine", "");
+    let (submissions, out, path) = (place.submissions(), place.path("out"), place.path("overrides.toml"));
+    for (text, part) in [
+        (given("adda", "points = 1"), "no student is called \"adda\"; the nearest is \"ada\""),
+        (given("ada", "points = -1"), "-1 is no number of points"),
+        (given("ada", "points = 1").replace("we agreed", " "), "it has no reason"),
+        (given("ada", "point = 1"), "is not a file of [[override]] tables"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let overrides = Some(path.as_path());
+        let options =
+            Options { submissions: &submissions, out: &out, jobs: 1, shard: None, overrides, catalog: course(), again: "again" };
+        let error = batch(&Pretended::new(&place.path("log")), &options).unwrap_err();
+        assert!(format!("{error:#}").contains(part), "{error:#}");
+        assert_eq!(place.log(), Vec::<String>::new(), "somebody was graded before it was said: {part}");
+    }
+}
+
+#[test]
 fn results_are_never_among_the_submissions() {
     let place = Place::new();
     put(&place.submissions(), "ada", "fine", "");

@@ -27,6 +27,33 @@ fn a_code_and_both_outputs_come_back() {
     assert_eq!((finished.end, finished.stdout.as_str(), finished.stderr.as_str()), (End::Exited(7), "out\n", "err\n"));
 }
 
+/// As by a child that another thread began while the program was copied, and that has not become a program of its own yet.
+#[test]
+fn a_program_that_somebody_may_still_write_is_waited_for_and_not_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("true");
+    fs::copy("/bin/true", &program).unwrap();
+    let run = || Run {
+        program: &program,
+        arguments: Vec::new(),
+        folder: Path::new("/"),
+        environment: Vec::new(),
+        limit: Duration::from_secs(10),
+        stdin: Vec::new(),
+        within: None,
+    };
+    let writer = fs::File::options().append(true).open(&program).unwrap();
+    let error = run().finish().unwrap_err();
+    assert!(format!("{error:#}").contains("Text file busy"), "{error:#}");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(100));
+            drop(writer);
+        });
+        assert_eq!(run().finish().unwrap().end, End::Exited(0));
+    });
+}
+
 #[test]
 fn a_crash_is_told_by_its_signal() {
     assert_eq!(shell("kill -SEGV $$").end, End::Signalled(11));

@@ -321,7 +321,9 @@ fn a_runner_whose_file_is_replaced_while_it_runs_goes_on_grading() {
     let (catalog, _) = course();
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("xtask");
-    fs::copy(env!("CARGO_BIN_EXE_xtask"), &program).unwrap();
+    // By another process: what other tests start meanwhile would hold the copy open, and it could not be started.
+    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_xtask")).arg(&program).status().unwrap();
+    assert!(copied.success());
     let mut command = std::process::Command::new(&program);
     command.current_dir(&catalog.root).args(["grade", "--exercise", "merge_sort", "--no-speed"]);
     command.args(["--submission", "solutions/algorithms/merge_sort", "--out"]).arg(folder.path().join("out"));

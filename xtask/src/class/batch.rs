@@ -21,6 +21,7 @@ use super::{
     GradeOne, alike,
     claim::{self, Claim, Tried},
     folders::{self, Entry, Shard},
+    overrides,
     store::{Key, Store, Stored, not_graded},
     written,
 };
@@ -123,6 +124,11 @@ pub fn batch(grader: &dyn GradeOne, options: &Options<'_>) -> Result<Outcome> {
     let (ours, others): (Vec<Entry>, Vec<Entry>) =
         entries.into_iter().partition(|entry| options.shard.is_none_or(|shard| shard.holds(&entry.id)));
     let known: BTreeSet<String> = ours.iter().chain(&others).map(|entry| entry.id.clone()).collect();
+    if let Some(path) = options.overrides {
+        let mut students = known.clone();
+        students.extend(store.ids()?);
+        overrides::look(path, &students)?;
+    }
     let run = Run::new(grader, options, &store, course, ours.len());
     let mut outcome = run.all(ours)?;
     outcome.missing = others.iter().filter(|entry| !run.is_done(entry)).map(|entry| entry.id.clone()).collect();

@@ -1,6 +1,6 @@
 //! `overrides.toml`: points that an instructor gives by hand, each with a reason. They are applied last and shown as such.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -38,23 +38,52 @@ struct File {
     all: Vec<Override>,
 }
 
+/// What can be known of the file before anybody is graded, so that a slip of the pen is not told hours later. `students` are those
+/// that there will be.
+///
+/// # Errors
+/// If it cannot be read, or one of them has no reason, gives no number of points, or is about a student who is not there.
+pub fn look(path: &Path, students: &BTreeSet<String>) -> Result<()> {
+    each(&read(path)?, path, |given| {
+        if given.reason.trim().is_empty() {
+            bail!("it has no reason; say why, the student will ask");
+        }
+        if !given.points.is_finite() || given.points < 0.0 {
+            bail!("{} is no number of points", given.points);
+        }
+        let ids = || students.iter().map(String::as_str);
+        if !students.contains(&given.student) {
+            bail!(unknown("student", &given.student, ids()));
+        }
+        Ok(())
+    })
+}
+
 /// Reads the file and applies what it says.
 ///
 /// # Errors
-/// If it cannot be read, or one of them is about a student, an exercise, a check or a test that is not there, gives more than
-/// that is worth, contradicts another one, or has no reason. Then nothing is applied.
+/// Those of [`look`], or if one of them is about an exercise, a check or a test that is not there, gives more than that is worth,
+/// or contradicts another one. Then nothing is applied.
 pub fn apply(class: &mut Class, path: &Path) -> Result<()> {
+    look(path, &class.students.iter().map(|student| student.stored.id.clone()).collect())?;
+    let mut changed = class.clone();
+    let mut seen = Vec::new();
+    each(&read(path)?, path, |given| one(&mut changed, given, &mut seen))?;
+    *class = changed;
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<Override>> {
     let shown = path.display();
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     let file: File = toml_edit::de::from_str(&text).with_context(|| format!("{shown} is not a file of [[override]] tables"))?;
-    let mut changed = class.clone();
-    let mut seen = Vec::new();
-    for (i, given) in file.all.iter().enumerate() {
-        let here = || format!("{shown}, [[override]] {}", i + 1);
-        one(&mut changed, given, &mut seen).with_context(here)?;
-    }
-    *class = changed;
-    Ok(())
+    Ok(file.all)
+}
+
+/// An error says at which of them it came.
+fn each(all: &[Override], path: &Path, mut f: impl FnMut(&Override) -> Result<()>) -> Result<()> {
+    let here = |i: usize| format!("{}, [[override]] {}", path.display(), i + 1);
+    all.iter().enumerate().try_for_each(|(i, given)| f(given).with_context(|| here(i)))
 }
 
 /// What points were given for: by student and exercise, a part of it. Without a test it is a whole check, without a check all.
@@ -77,15 +106,8 @@ impl Part {
 }
 
 fn one(class: &mut Class, given: &Override, seen: &mut Vec<Part>) -> Result<()> {
-    if given.reason.trim().is_empty() {
-        bail!("it has no reason; say why, the student will ask");
-    }
-    if !given.points.is_finite() || given.points < 0.0 {
-        bail!("{} is no number of points", given.points);
-    }
-    let students = || class.students.iter().map(|student| student.stored.id.as_str());
-    let at = students().position(|id| id == given.student);
-    let at = at.with_context(|| unknown("student", &given.student, students()))?;
+    let at = class.students.iter().position(|student| student.stored.id == given.student);
+    let at = at.with_context(|| format!("{} is not there", given.student))?;
     let exercises = || class.exercises.iter().map(|exercise| exercise.path.as_str());
     let named = |path: &str| path == given.exercise || path.rsplit('/').next() == Some(given.exercise.as_str());
     let number = exercises().position(named);
