@@ -133,10 +133,10 @@ fn wrong_fails_above_half_a_percent_fail_the_full_study() {
 
 #[test]
 fn the_quick_study_fails_where_chance_does_not_explain_it() {
-    // 30 measurable: more than two at 0.5 % come by chance once in 2,000 studies, more than three once in 60,000.
+    // 20 measurable: more than two at 0.5 % come by chance once in 7,000 studies, more than three once in 300,000.
     let right = |wrong| verdicts(&spoilt(Extent::quick(), 1.0, wrong, Verdict::Fail))[1];
     assert_eq!([0, 3, 4].map(right), [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
-    // 18 measurable of the slower version.
+    // 11 measurable of the slower version.
     let slow = |missed| verdicts(&spoilt(Extent::quick(), 1.5, missed, Verdict::Pass))[2];
     assert_eq!([0, 3, 4].map(slow), [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
 }
@@ -162,6 +162,15 @@ fn what_cannot_be_measured_is_no_pass() {
         .filter(|g| g.nominal == 1.0 && g.verdict == Verdict::Pass)
         .for_each(|g| g.verdict = Verdict::Fail);
     assert_eq!(verdicts(&failing)[1], Verdict::Fail, "and a few wrong ones show enough");
+}
+
+#[test]
+fn a_study_without_time_for_enough_pairs_says_so_and_shows_nothing() {
+    let mut study = forged(Extent::quick(), |_, _| Verdict::NotMeasurable);
+    assert!(page::headline(&study).contains("the machine was too busy"));
+    study.gradings.iter_mut().for_each(|grading| grading.pairs.truncate(8));
+    assert_eq!(verdicts(&study)[..3], [Verdict::NotMeasurable; 3]);
+    assert!(page::headline(&study).contains("there was no time for it"), "{}", page::headline(&study));
 }
 
 #[test]

@@ -33,7 +33,7 @@ const KEEP_EVERY: usize = 20;
 /// A study of the course's own instruments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Grade programs whose truth is known on a machine that is made busy, and count the wrong verdicts: about 45 minutes.
+    /// Grade programs whose truth is known on a machine that is made busy, and count the wrong verdicts: about two hours.
     Noise(Options),
     /// Keep a core busy: what the study's load is made of.
     #[command(hide = true)]
@@ -50,7 +50,7 @@ pub enum Command {
 /// What the command line says.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Fewer of everything: about three minutes.
+    /// Fewer of everything: about four minutes.
     #[arg(long)]
     pub quick: bool,
     /// The folder to write to; by default reports/noise, and reports/noise-quick for the quick one.

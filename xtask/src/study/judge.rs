@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Grading, Load, RawPair, SortRun, Study, Which,
+    Grading, Load, PAIRS, RawPair, SortRun, Study, Which,
     rules::Rule,
     statistics::{clopper_pearson, correlation, median, most_by_chance},
 };
@@ -147,10 +147,23 @@ impl Study {
         let faults: Vec<&str> = self.gradings.iter().filter_map(|grading| grading.fault.as_deref()).collect();
         let (verdict, says) = match faults.first() {
             _ if !self.complete() => (Verdict::Error, "it was interrupted; the same command goes on with it".into()),
+            None if self.has_no_time() => {
+                let budget = self.extent.budget;
+                let says = format!("most gradings without load ended within {budget} s before there were {} pairs", PAIRS[0]);
+                (Verdict::NotMeasurable, format!("{says}: this machine is too slow for it, or its time is too short"))
+            }
             None => (Verdict::Pass, format!("all {} gradings came to their end", number::count(self.gradings.len() as u64))),
             Some(first) => (Verdict::Error, format!("{} did not, the first: {first}", faults.len())),
         };
         Property { name: "the study was made", verdict, says }
+    }
+
+    /// Whether nothing could have been measured on the quietest of machines.
+    pub fn has_no_time(&self) -> bool {
+        let short = Count::over(&self.gradings, |grading| {
+            (grading.load == Load::None).then_some(grading.verdict == Verdict::NotMeasurable && grading.pairs.len() < PAIRS[0])
+        });
+        2 * short.hits > short.of
     }
 
     fn right_programs(&self) -> Property {

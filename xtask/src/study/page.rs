@@ -33,7 +33,8 @@ pub fn headline(study: &Study) -> String {
         number::count(best.of as u64),
     );
     if study.failed(1.0, None).of + slow.of == 0 {
-        return format!("{right}; nothing could be measured, the machine was too busy");
+        let why = if study.has_no_time() { "there was no time for it" } else { "the machine was too busy" };
+        return format!("{right}; nothing could be measured, {why}");
     }
     let (caught, measured) = (number::count(slow.hits as u64), number::count(slow.of as u64));
     format!("{right}; of programs that work 1.5 times as much, {caught} of {measured} measurable lose some")
