@@ -98,6 +98,7 @@ fn totals(class: &Class) -> Distribution {
 fn headline(class: &Class) -> String {
     let all = number::counted(class.students.len(), "submission", "submissions");
     match totals(class).median() {
+        Some(median) if median >= 1.0 => format!("{all}: at least half of them have all points"),
         Some(median) => format!("{all}: half of them have {} of the points or more", number::percent(median)),
         None => format!("{all}, and none has points yet"),
     }

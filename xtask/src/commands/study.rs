@@ -33,7 +33,7 @@ const KEEP_EVERY: usize = 20;
 /// A study of the course's own instruments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Grade programs whose truth is known on a machine that is made busy, and count the wrong verdicts: about two hours.
+    /// Grade programs whose truth is known on a machine that is made busy, and count the wrong verdicts: up to three hours.
     Noise(Options),
     /// Keep a core busy: what the study's load is made of.
     #[command(hide = true)]
