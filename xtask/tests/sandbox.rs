@@ -411,6 +411,41 @@ fn a_daemon_is_dead_when_its_program_is_said_to_have_ended() {
     }
 }
 
+/// A command in a process-id namespace of its own, as in a container: its session's leader stands outside. `None` where such a
+/// namespace cannot be made.
+fn in_namespace(options: &[&str], program: &Path) -> Option<Command> {
+    let unshare = |program: &Path| {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork"]).args(options).arg(program);
+        command
+    };
+    let tried = unshare(Path::new("true")).output();
+    tried.is_ok_and(|output| output.status.success()).then(|| unshare(program))
+}
+
+#[test]
+fn a_session_whose_leader_stands_outside_is_the_runners_too() {
+    let Some(mut tests) = in_namespace(&["--mount-proc"], &std::env::current_exe().unwrap()) else {
+        return println!("skipped: no process-id namespace can be made here");
+    };
+    let names = ["a_daemon_is_dead_when_its_program_is_said_to_have_ended", "two_runs_at_a_time_do_not_end_each_other"];
+    let output = tests.arg("--exact").args(names).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("2 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn where_processes_cannot_be_seen_nothing_is_graded() {
+    let Some(mut runner) = in_namespace(&[], Path::new(env!("CARGO_BIN_EXE_xtask"))) else {
+        return println!("skipped: no process-id namespace can be made here");
+    };
+    let course = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    runner.args(["grade", "--exercise", "spin_lock", "--submission", "solutions/threads/spin_lock", "--out"]);
+    let output = runner.arg(open_folder().path()).current_dir(course).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(3) && said.contains("/proc does not show this process"), "{:?}: {said}", output.status);
+}
+
 /// The processes on this machine whose command line holds `word`, zombies not counted.
 fn processes_with(word: &str) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();

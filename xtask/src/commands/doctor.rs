@@ -15,7 +15,7 @@ use crate::{
     check::cores,
     machine::first_line,
     results::Layer,
-    sandbox::Sandbox,
+    sandbox::{Sandbox, orphans},
     screen::{self, bold, say, table},
 };
 
@@ -49,6 +49,10 @@ fn disk(folder: &Path) -> Finding {
 
 /// What keeps a submission's code from the rest of the machine: of interest to who grades.
 fn walls() -> Result<Vec<Finding>> {
+    if let Err(why) = orphans::can_be_seen() {
+        let otherwise = "`grade` does not run: it could not end what a submission leaves behind";
+        return Ok(vec![Finding { what: "sandbox".into(), good: false, seen: format!("{why:#}"), otherwise }]);
+    }
     let own = std::env::current_exe().context("cannot find this program itself")?;
     let layers = Sandbox::detect(&own).layers().into_iter();
     let finding = |layer: Layer| Finding {

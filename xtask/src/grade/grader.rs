@@ -130,7 +130,7 @@ impl<'a> Grader<'a> {
     /// `program` is the runner's own.
     ///
     /// # Errors
-    /// If cargo cannot be run, or the course itself does not build.
+    /// If cargo cannot be run, the course itself does not build, or this machine does not tell who comes of whom.
     pub fn open(
         catalog: &'a Catalog,
         only: &[&'a Exercise],
@@ -138,6 +138,7 @@ impl<'a> Grader<'a> {
         options: Options,
         program: &Path,
     ) -> Result<Self> {
+        crate::sandbox::orphans::can_be_seen().context("submissions cannot be graded here")?;
         let scratch = Scratch::new(&catalog.scratch().join("submissions"))?;
         // Of its own for as long as this lasts: cargo replaces that program's file whenever somebody builds the course.
         let trampoline = scratch.path().join("xtask");

@@ -14,7 +14,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, set_child_subreaper, waitpid};
+use anyhow::{Result, bail};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+
+/// Whether `/proc` is of this process's own process-id namespace. After `unshare --pid` without `--mount-proc` it is of the one
+/// above, and every number in it is somebody else's here.
+///
+/// # Errors
+/// That it is not, and what mends it.
+pub fn can_be_seen() -> Result<()> {
+    let own = fs::read_link("/proc/self").ok().and_then(|own| own.to_str()?.parse().ok());
+    if own != Some(getpid().as_raw_nonzero().get()) {
+        bail!(
+            "/proc does not show this process: mount it in its process-id namespace, as `unshare --pid --fork --mount-proc` does"
+        );
+    }
+    Ok(())
+}
 
 /// This process takes over whom its descendants leave behind.
 pub fn adopt() {
@@ -38,6 +54,14 @@ pub fn tree(root: i32) -> Vec<i32> {
         next += 1;
     }
     all
+}
+
+/// The session of a process. It is 0 where its leader stands outside of this process-id namespace, as in a container whose
+/// first process is none: rustix's `getsid` takes that for impossible, and panics.
+fn session(process: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The program's name, in parentheses, may hold anything; behind it stand the state, the parent, the group and the session.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(3)?.parse().ok()
 }
 
 fn end(process: i32) {
@@ -66,14 +90,13 @@ pub fn end_descendants() {
 /// Returns whether there are none. `leaders` are children of this process that are somebody's.
 pub fn end_all(mut leaders: impl FnMut() -> BTreeSet<i32>, deadline: Instant) -> bool {
     let me = getpid().as_raw_nonzero().get();
-    let Ok(session) = getsid(None) else { return false };
+    let Some(own) = can_be_seen().ok().and_then(|()| session(me)) else { return false };
     loop {
         // In this order: who is a child now and no leader then was none before either.
         let now = children(me);
         let leaders = leaders();
         let strangers = now.into_iter().filter(|child| !leaders.contains(child));
-        let strangers: Vec<Pid> =
-            strangers.filter_map(Pid::from_raw).filter(|&child| getsid(Some(child)) != Ok(session)).collect();
+        let strangers: Vec<Pid> = strangers.filter(|&child| session(child) != Some(own)).filter_map(Pid::from_raw).collect();
         if strangers.is_empty() {
             return true;
         }
