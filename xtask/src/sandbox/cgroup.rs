@@ -1,7 +1,8 @@
 //! Control groups: limits on the memory and the processes of a whole tree, and a list of who is in it.
 
 use std::{
-    fs,
+    collections::BTreeSet,
+    fs::{self, File, TryLockError},
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -16,6 +17,9 @@ use super::Policy;
 
 /// The stages of the sandbox and bubblewrap are in the group, too.
 const WRAPPERS: u64 = 8;
+
+/// How the names of groups begin, and of nothing else.
+const PREFIX: &str = "racecourse-";
 
 /// Tells one group of this process from another. It orders nothing.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -105,23 +109,18 @@ impl Controllers {
 /// Whether a group with these files can be made in `folder`. What runners left behind that were killed goes, too.
 fn works(folder: &Path, files: &[&str]) -> bool {
     for old in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = old.file_name();
-        let of = name.to_str().and_then(|name| name.strip_prefix("racecourse-")?.split('-').next()?.parse::<u32>().ok());
-        if of.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        let named = old.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        // Not by the number in its name: that may be of a runner in another process-id namespace.
+        if named && File::open(old.path()).is_ok_and(|lock| lock.try_lock().is_ok()) {
             let _still_in_use = fs::remove_dir(old.path());
         }
     }
-    let tried = folder.join(new_name());
-    if fs::create_dir(&tried).is_err() {
-        return false;
-    }
-    let good = files.iter().all(|file| fs::OpenOptions::new().write(true).open(tried.join(file)).is_ok());
-    let _left = fs::remove_dir(&tried);
-    good
+    let Ok(tried) = Folder::new_in(folder) else { return false };
+    files.iter().all(|file| fs::OpenOptions::new().write(true).open(tried.path.join(file)).is_ok())
 }
 
 fn new_name() -> String {
-    format!("racecourse-{}-{}", getpid().as_raw_nonzero(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("{PREFIX}{}-{}", getpid().as_raw_nonzero(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn hierarchies() -> Vec<Hierarchy> {
@@ -152,10 +151,55 @@ fn hierarchies() -> Vec<Hierarchy> {
     mounts.lines().filter_map(mount).collect()
 }
 
-/// A group of its own in each hierarchy; removed when this is dropped.
+/// A group, which is locked while it is in use and removed when this is dropped: the kernel takes the lock off even where the
+/// runner is killed.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    #[expect(dead_code, reason = "closing it is what unlocks it")]
+    lock: File,
+}
+
+impl Folder {
+    fn new_in(parent: &Path) -> Result<Self> {
+        loop {
+            let path = parent.join(new_name());
+            match fs::create_dir(&path) {
+                // A runner in another process-id namespace may have this one's number.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                made => made.with_context(|| format!("cannot make {}", path.display()))?,
+            }
+            let lock = match File::open(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                opened => opened.with_context(|| format!("cannot open {}", path.display()))?,
+            };
+            match lock.try_lock() {
+                Ok(()) if path.exists() => return Ok(Self { path, lock }),
+                // Until it was locked somebody could take it for one that was left.
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => {
+                    let _left = fs::remove_dir(&path);
+                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        // Whoever has just ended is taken out of it a moment later.
+        while fs::remove_dir(&self.path).is_err_and(|error| error.kind() != ErrorKind::NotFound) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// A group of its own in each hierarchy.
 #[derive(Debug)]
 pub struct Cgroup {
-    folders: Vec<PathBuf>,
+    folders: Vec<Folder>,
 }
 
 impl Cgroup {
@@ -164,35 +208,28 @@ impl Cgroup {
     /// # Errors
     /// If the system refuses.
     pub fn make(controllers: &Controllers, policy: &Policy) -> Result<Self> {
-        let name = new_name();
-        let mut made = Self { folders: Vec::new() };
-        if let Some(parent) = &controllers.memory {
-            let folder = made.folder(parent.join(&name))?;
-            set(&folder, controllers.files.memory, policy.memory)?;
-            let (file, same) = controllers.files.swap;
-            // Where nothing is swapped the file is not there.
-            let _no_swap = set(&folder, file, if same { policy.memory } else { 0 });
+        // Of version 2 both are the same folder.
+        let parents: BTreeSet<&PathBuf> = controllers.memory.iter().chain(&controllers.processes).collect();
+        let mut folders = Vec::new();
+        for parent in parents {
+            let folder = Folder::new_in(parent)?;
+            if controllers.memory.as_ref() == Some(parent) {
+                set(&folder.path, controllers.files.memory, policy.memory)?;
+                let (file, same) = controllers.files.swap;
+                // Where nothing is swapped the file is not there.
+                let _no_swap = set(&folder.path, file, if same { policy.memory } else { 0 });
+            }
+            if controllers.processes.as_ref() == Some(parent) {
+                set(&folder.path, controllers.files.processes, policy.processes.saturating_add(WRAPPERS))?;
+            }
+            folders.push(folder);
         }
-        if let Some(parent) = &controllers.processes {
-            let folder = made.folder(parent.join(&name))?;
-            set(&folder, controllers.files.processes, policy.processes.saturating_add(WRAPPERS))?;
-        }
-        Ok(made)
-    }
-
-    fn folder(&mut self, folder: PathBuf) -> Result<PathBuf> {
-        match fs::create_dir(&folder) {
-            Ok(()) => self.folders.push(folder.clone()),
-            // Version 2: it is the same one.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && self.folders.contains(&folder) => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot make {}", folder.display())),
-        }
-        Ok(folder)
+        Ok(Self { folders })
     }
 
     /// What a process writes 0 to in order to join.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.folders.iter().map(|folder| folder.join("cgroup.procs")).collect()
+        self.folders.iter().map(|folder| folder.path.join("cgroup.procs")).collect()
     }
 
     /// Ends everybody in it, until nobody is left or `deadline`. Returns whether nobody is left.
@@ -215,19 +252,27 @@ impl Cgroup {
     }
 }
 
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(1);
-        for folder in &self.folders {
-            // Whoever has just ended is taken out of it a moment later.
-            while fs::remove_dir(folder).is_err_and(|error| error.kind() != ErrorKind::NotFound) && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(1));
-            }
-        }
-    }
-}
-
 fn set(folder: &Path, file: &str, value: u64) -> Result<()> {
     let file = folder.join(file);
     fs::write(&file, value.to_string()).with_context(|| format!("cannot write {value} to {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_the_dead_are_removed_and_of_the_living_are_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let living = Folder::new_in(parent.path()).unwrap();
+        // The first is of a number that every namespace has; nobody has the second.
+        let [left, out_of_range, another] =
+            ["racecourse-1-0", "racecourse-4294967295-0", "another"].map(|name| parent.path().join(name));
+        [&left, &out_of_range, &another].into_iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        assert!(works(parent.path(), &[]));
+        assert!(!left.exists() && !out_of_range.exists() && another.exists() && living.path.exists());
+        assert!(!works(parent.path(), &["memory.max"]), "what is no group limits nothing");
+        drop(living);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
 }
