@@ -8,9 +8,9 @@ use lab::{
 };
 use new_exercise::Highest;
 
-/// What a thread does between two offers: without it, the figure would tell who happened to keep a cache line.
+/// What a thread does between two offers: with less, the figure would tell who happened to keep a cache line or a lock.
 fn work(step: u64) -> u64 {
-    (0..64).fold(step, |value, round| {
+    (0..256).fold(step, |value, round| {
         let value = (value ^ (value >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         value ^ (value >> 27) ^ round
     })
@@ -49,8 +49,8 @@ impl Workload for Offers {
             size_unit: "offers".into(),
             cost_unit: None,
             axis: Axis::Threads,
-            quick: 600_000,
-            full: 4_000_000,
+            quick: 300_000,
+            full: 1_500_000,
         }
     }
 
