@@ -69,6 +69,8 @@ pub fn end_children_on_signals() -> Result<()> {
         if signals.forever().next().is_some() {
             // Never unlocked again: no child may start after this.
             let groups = live();
+            // Whatever goes wrong below: otherwise no signal would end this process any more.
+            let _at_last = Exit;
             for &group in groups.iter() {
                 kill_group(group);
                 // Behind walls it has no group of its own in its first moment.
@@ -81,10 +83,18 @@ pub fn end_children_on_signals() -> Result<()> {
             // `eprintln!` would panic where the terminal is gone, and this process would live on.
             crate::screen::warn("\ninterrupted; every child process was ended");
             AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|what| what());
-            std::process::exit(130);
         }
     })?;
     Ok(())
+}
+
+/// Ends this process, interrupted, when it is dropped.
+struct Exit;
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        std::process::exit(130);
+    }
 }
 
 fn kill_group(group: i32) {

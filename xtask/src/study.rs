@@ -85,8 +85,8 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// The whole study, in up to three hours on two cores, as [`most_seconds`](Self::most_seconds) reckons. The heavier loads have fewer gradings: there, most are not
-    /// measurable, and one that is not shows nothing and takes longest.
+    /// The whole study, in up to three hours on two cores, as [`most_seconds`](Self::most_seconds) reckons. The heavier loads have
+    /// fewer gradings: there, most are not measurable, and one that is not shows nothing and takes longest.
     pub fn full() -> Self {
         let slower = vec![(1.2, [6, 6, 3, 3]), (1.5, [40, 40, 20, 20]), (2.0, [6, 6, 3, 3])];
         Self { quick: false, same: [350, 350, 150, 150], slower, budget: 8.0, keys: 1 << 22, runs: 20, rounds: 100 }

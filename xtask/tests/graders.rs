@@ -98,7 +98,7 @@ fn script(name: &str) -> PathBuf {
 fn has(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !there {
-        eprintln!("skipped: this machine has no {program}");
+        xtask::screen::say(format!("\nskipped: this machine has no {program}"));
     }
     there
 }

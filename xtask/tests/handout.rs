@@ -198,7 +198,7 @@ fn hidden_tests_stay_here() {
 #[test]
 fn the_history_is_one_commit_without_a_secret() {
     if Command::new("git").arg("--version").output().is_err() {
-        println!("skipped: there is no git here");
+        xtask::screen::say("\nskipped: there is no git here");
         return;
     }
     let catalog = the_course();

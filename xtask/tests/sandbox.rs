@@ -96,6 +96,11 @@ fn attack() -> &'static Path {
     })
 }
 
+/// Says what this machine lacks where no test's output is captured, so that `ci` counts it.
+fn skipped(why: &str) {
+    xtask::screen::say(format!("\nskipped: {why}"));
+}
+
 fn program() -> Policy {
     Policy::program([], [])
 }
@@ -125,7 +130,7 @@ fn every_layer_is_told_and_says_why_it_is_off() {
         }
     }
     for layer in Walls::without(&[]).sandbox.layers().iter().filter(|layer| !layer.active) {
-        println!("skipped: {} is not tested here: {}", layer.name, layer.detail);
+        skipped(&format!("{} is not tested here: {}", layer.name, layer.detail));
     }
 }
 
@@ -186,7 +191,7 @@ fn only_listed_files_are_read_and_written() {
 
 #[test]
 fn neither_the_home_folder_nor_what_is_closed_to_others_is_read() {
-    let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) else { return println!("skipped: there is no home") };
+    let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) else { return skipped("there is no home") };
     for walls in each() {
         let out = walls.has("namespaces") || walls.has("landlock") || (walls.has("user") && home == Path::new("/root"));
         assert!(!walls.does(&program(), &["list", text(&home)]) || !out, "{}", walls.without);
@@ -216,7 +221,7 @@ fn a_process_that_is_not_dumpable_keeps_its_memory_to_itself() {
     fs::copy(attack(), &program).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o711)).unwrap();
     if !rustix::process::getuid().is_root() {
-        return println!("skipped: a program that its own user may not read can be made by root alone");
+        return skipped("a program that its own user may not read can be made by root alone");
     }
     let policy = Policy { proc: true, ..Policy::program([folder.path().to_owned()], []) };
     for walls in each() {
@@ -304,7 +309,7 @@ fn a_fork_bomb_keeps_no_other_program_from_its_start() {
     let policy = Policy { processes: 12, ..program() };
     for walls in each() {
         if !(walls.has("cgroup") || walls.has("user") || !rustix::process::getuid().is_root()) {
-            println!("skipped: nothing counts processes without {}", walls.without);
+            // Nothing counts processes then.
             continue;
         }
         let most = 12 * std::thread::available_parallelism().unwrap().get() + 16;
@@ -426,7 +431,7 @@ fn in_namespace(options: &[&str], program: &Path) -> Option<Command> {
 #[test]
 fn a_session_whose_leader_stands_outside_is_the_runners_too() {
     let Some(mut tests) = in_namespace(&["--mount-proc"], &std::env::current_exe().unwrap()) else {
-        return println!("skipped: no process-id namespace can be made here");
+        return skipped("no process-id namespace can be made here");
     };
     let names = ["a_daemon_is_dead_when_its_program_is_said_to_have_ended", "two_runs_at_a_time_do_not_end_each_other"];
     let output = tests.arg("--exact").args(names).output().unwrap();
@@ -437,7 +442,7 @@ fn a_session_whose_leader_stands_outside_is_the_runners_too() {
 #[test]
 fn where_processes_cannot_be_seen_nothing_is_graded() {
     let Some(mut runner) = in_namespace(&[], Path::new(env!("CARGO_BIN_EXE_xtask"))) else {
-        return println!("skipped: no process-id namespace can be made here");
+        return skipped("no process-id namespace can be made here");
     };
     let course = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     runner.args(["grade", "--exercise", "spin_lock", "--submission", "solutions/threads/spin_lock", "--out"]);
@@ -581,7 +586,7 @@ fn nothing_of_a_run_is_left_on_disk_or_among_the_cgroups() {
 fn rustc_and_the_linker_work_behind_every_wall() {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
     let Some(sysroot) = sysroot.ok().filter(|output| output.status.success()) else {
-        return println!("skipped: rustc cannot be run by this user");
+        return skipped("rustc cannot be run by this user");
     };
     let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout).unwrap().trim());
     let folder = open_folder();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
-use super::Policy;
+use super::{Policy, place::lock};
 
 /// The stages of the sandbox and bubblewrap are in the group, too.
 const WRAPPERS: u64 = 8;
@@ -111,7 +111,7 @@ fn works(folder: &Path, files: &[&str]) -> bool {
     for old in fs::read_dir(folder).into_iter().flatten().flatten() {
         let named = old.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
         // Not by the number in its name: that may be of a runner in another process-id namespace.
-        if named && File::open(old.path()).is_ok_and(|lock| lock.try_lock().is_ok()) {
+        if named && let Ok(Some(_lock)) = lock(&old.path()) {
             let _still_in_use = fs::remove_dir(old.path());
         }
     }
@@ -169,15 +169,10 @@ impl Folder {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 made => made.with_context(|| format!("cannot make {}", path.display()))?,
             }
-            let lock = match File::open(&path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                opened => opened.with_context(|| format!("cannot open {}", path.display()))?,
-            };
-            match lock.try_lock() {
-                Ok(()) if path.exists() => return Ok(Self { path, lock }),
-                // Until it was locked somebody could take it for one that was left.
-                Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
+            match lock(&path) {
+                Ok(Some(lock)) => return Ok(Self { path, lock }),
+                Ok(None) => {}
+                Err(error) => {
                     let _left = fs::remove_dir(&path);
                     return Err(error).with_context(|| format!("cannot lock {}", path.display()));
                 }
@@ -265,7 +260,7 @@ mod tests {
     fn groups_of_the_dead_are_removed_and_of_the_living_are_not() {
         let parent = tempfile::tempdir().unwrap();
         let living = Folder::new_in(parent.path()).unwrap();
-        // The first is of a number that every namespace has; nobody has the second.
+        // Process 1 is there in every namespace, and the other number is nobody's.
         let [left, out_of_range, another] =
             ["racecourse-1-0", "racecourse-4294967295-0", "another"].map(|name| parent.path().join(name));
         [&left, &out_of_range, &another].into_iter().for_each(|folder| fs::create_dir(folder).unwrap());

@@ -56,8 +56,8 @@ pub fn tree(root: i32) -> Vec<i32> {
     all
 }
 
-/// The session of a process. It is 0 where its leader stands outside of this process-id namespace, as in a container whose
-/// first process is none: rustix's `getsid` takes that for impossible, and panics.
+/// The session of a process. It is 0 where its leader stands outside of this process-id namespace, as of what is started in a
+/// container from outside: rustix's `getsid` takes that for impossible, and panics.
 fn session(process: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The program's name, in parentheses, may hold anything; behind it stand the state, the parent, the group and the session.

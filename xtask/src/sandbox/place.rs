@@ -2,8 +2,8 @@
 
 use std::{
     env,
-    fs::{self, File},
-    io::Read,
+    fs::{self, File, TryLockError},
+    io::{self, Read},
     os::unix::{
         fs::{MetadataExt, PermissionsExt, lchown},
         process::CommandExt,
@@ -116,9 +116,7 @@ impl Home {
         const WHAT: &str = "cannot make a private folder for a program";
         loop {
             let folder = Private::new_in(all).context(WHAT)?;
-            let lock = File::open(folder.path()).context(WHAT)?;
-            // Until now somebody may have taken it for one that was left.
-            if lock.try_lock().is_ok() && folder.path().exists() {
+            if let Some(lock) = lock(folder.path()).context(WHAT)? {
                 return Ok(Self { folder, lock });
             }
         }
@@ -126,6 +124,23 @@ impl Home {
 
     fn path(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+/// The lock of a folder that runs share a place with, which says that it is in use; `None` where it is somebody else's, or gone:
+/// until it is locked, one that was just made looks like one that was left.
+///
+/// # Errors
+/// If the system refuses, or has no locks there.
+pub(super) fn lock(folder: &Path) -> io::Result<Option<File>> {
+    let lock = match File::open(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match lock.try_lock() {
+        Ok(()) => Ok(folder.exists().then_some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -138,9 +153,7 @@ pub(super) fn sweep(all: &Path, is_ours: impl Fn(u32) -> bool) {
             continue;
         }
         // Held until it is removed: who has just made it would find that it is gone.
-        let Ok(lock) = File::open(entry.path()) else { continue };
-        if lock.try_lock().is_ok() {
-            // Another runner may be at it, too.
+        if let Ok(Some(_lock)) = lock(&entry.path()) {
             let _gone = private::remove(&entry.path());
         }
     }
